@@ -40,7 +40,7 @@
 #define ALLOC_ALIGN_MAX ((size_t)64 << 20)
 
 #if defined(__GNUC__) || defined(__clang__)
-#define ALLOC_API __attribute__((__visibility__("default")))
+#define ALLOC_API       __attribute__((__visibility__("default")))
 #define ALLOC_ATTR(...) __attribute__((__VA_ARGS__))
 #else
 #define ALLOC_API

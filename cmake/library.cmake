@@ -1,0 +1,61 @@
+# The libraries. The sources are compiled once; the shared library, the static one and the white-box tests link the
+# same objects, so what is tested and proven is what is shipped.
+#
+#   alloc::shared     liballoc.so, exporting what abi/alloc.map lists
+#   alloc::static     liballoc.a, for executables and shared objects alike
+#   alloc::alloc      one of the two, as BUILD_SHARED_LIBS says
+#   alloc_internals   alloc::static and the core's headers, for tests
+file(GLOB alloc_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/core/*.c" "${PROJECT_SOURCE_DIR}/core/os/*.c"
+    "${PROJECT_SOURCE_DIR}/abi/*.c")
+
+if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+    set(CMAKE_BUILD_TYPE Release)
+endif()
+if(ALLOC_THREADS)
+    set(THREADS_PREFER_PTHREAD_FLAG ON)
+    find_package(Threads REQUIRED)
+endif()
+
+add_library(alloc_objects OBJECT ${alloc_sources})
+set_target_properties(alloc_objects PROPERTIES
+    C_STANDARD 11 C_STANDARD_REQUIRED ON C_VISIBILITY_PRESET hidden POSITION_INDEPENDENT_CODE ON)
+target_include_directories(alloc_objects PRIVATE "${PROJECT_SOURCE_DIR}/core" "${PROJECT_SOURCE_DIR}/abi/include")
+target_compile_definitions(alloc_objects PRIVATE
+    ALLOC_THREADS=$<BOOL:${ALLOC_THREADS}> ALLOC_DEBUG=$<BOOL:${ALLOC_DEBUG}>)
+# No jump tables: the proof of loop-freedom follows every edge of a function's graph. The fast paths are written for
+# -O2; -O3 would only make them longer.
+target_compile_options(alloc_objects PRIVATE
+    -fno-plt -fno-semantic-interposition -ftls-model=initial-exec -fno-jump-tables
+    $<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:-O2>
+    $<$<BOOL:${PROJECT_IS_TOP_LEVEL}>:-Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes>)
+
+add_library(alloc_shared SHARED $<TARGET_OBJECTS:alloc_objects>)
+set(alloc_map "${PROJECT_SOURCE_DIR}/abi/alloc.map")
+set_target_properties(alloc_shared PROPERTIES LINK_DEPENDS "${alloc_map}")
+target_link_options(alloc_shared PRIVATE "LINKER:--version-script=${alloc_map}" LINKER:-Bsymbolic-functions)
+
+add_library(alloc_static STATIC $<TARGET_OBJECTS:alloc_objects>)
+
+foreach(kind IN ITEMS shared static)
+    set_target_properties(alloc_${kind} PROPERTIES
+        OUTPUT_NAME alloc EXPORT_NAME ${kind} VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
+        LINKER_LANGUAGE C)
+    target_include_directories(alloc_${kind} INTERFACE
+        "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/abi/include>" "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
+    if(ALLOC_THREADS)
+        target_link_libraries(alloc_${kind} PRIVATE Threads::Threads)
+    endif()
+    add_library(alloc::${kind} ALIAS alloc_${kind})
+endforeach()
+
+if(BUILD_SHARED_LIBS)
+    add_library(alloc::alloc ALIAS alloc_shared)
+else()
+    add_library(alloc::alloc ALIAS alloc_static)
+endif()
+
+add_library(alloc_internals INTERFACE)
+target_link_libraries(alloc_internals INTERFACE alloc_static)
+target_include_directories(alloc_internals INTERFACE "${PROJECT_SOURCE_DIR}/core")
+target_compile_definitions(alloc_internals INTERFACE
+    ALLOC_THREADS=$<BOOL:${ALLOC_THREADS}> ALLOC_DEBUG=$<BOOL:${ALLOC_DEBUG}>)
