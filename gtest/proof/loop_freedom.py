@@ -1,0 +1,261 @@
+#!/usr/bin/env python3
+"""Proves on machine code that allocate, free and reallocate contain no loop, no recursion and no retry.
+
+The nodes of the graph are the instructions that the entry points reach. An instruction has an edge to the next one, to
+where it jumps (jumps into other functions included: tail calls, split-off cold parts), to the function it calls, and to
+a function whose address it takes (so that a callback cannot hide a call). Returns have no edge; instead a call has an
+edge to the instruction behind it if the function called can return at all. In this graph a loop, a retry, a recursion
+and a mutual recursion are each a cycle, that is, a strongly connected component, and whatever has no cycle runs each of
+its instructions a bounded number of times. Every cycle fails the proof, and so does what it cannot see through: a
+call that leaves the objects for a function not listed below, an indirect call or jump, a repeated string instruction, a
+function whose end is run over.
+
+Housekeeping is excused by name from a file of lines `name  kind  reason`; each kind has a condition that is checked:
+    aborts      never returns (a misuse report)
+    registered  its address is taken (a thread-exit destructor, a fork handler), nobody calls it
+    once        is called where a process, thread or heap starts, and may loop over constants there
+Excused functions are not entered. A name that no function has fails the proof.
+
+    loop_freedom.py --entries abi/alloc.map --housekeeping housekeeping.txt liballoc.a
+    loop_freedom.py --entry allocate --compile 'gcc -O2' --must-refuse 'loop in search' fixtures/loop.c
+"""
+import re
+import sys
+
+import commandline
+from disassembly import Place
+
+# What allocate, free and reallocate may call outside the library, and why that is no loop of ours.
+FOREIGN = {
+    "memcpy": "moves the caller's bytes",
+    "memmove": "moves the caller's bytes",
+    "memset": "zeroes the caller's bytes",
+    "mmap": "the kernel's work",
+    "munmap": "the kernel's work",
+    "mremap": "the kernel's work",
+    "mprotect": "the kernel's work",
+    "madvise": "the kernel's work",
+    "write": "the kernel's work: the line of a misuse report",
+    "sysconf": "reads a constant of the system",
+    "getpagesize": "reads a constant of the system",
+    "getauxval": "reads a constant of the process",
+    "pthread_mutex_lock": "the lock: waits for others, for the few instructions they hold it",
+    "pthread_mutex_trylock": "the lock",
+    "pthread_mutex_unlock": "the lock",
+    "pthread_getspecific": "one slot of the thread's table",
+    "pthread_setspecific": "one slot of the thread's table; its second level is allocated by the C library, once",
+    "pthread_once": "the start, once; the function it is given is followed, since its address is taken",
+    "pthread_key_create": "registers the thread-exit destructor: once, over the C library's constant number of keys",
+    "__register_atfork": "registers the fork handlers: once",
+    "pthread_atfork": "registers the fork handlers: once",
+    "__errno_location": "the address of errno",
+    "abort": "ends the process",
+}
+NEVER_RETURN = {"abort"}
+
+# Public functions that neither allocate, free nor reallocate.
+NOT_ENTRIES = re.compile(r"alloc_version")
+
+
+class Housekeeping:
+    """The excused functions of one program: where they start, and of what kind they are."""
+    KINDS = ("aborts", "registered", "once")
+
+    def __init__(self, program, path):
+        self.kind = {}                                      # name -> kind
+        for line in open(path, encoding="utf-8") if path else ():
+            if line.strip() and not line.startswith("#"):
+                name, kind, _reason = line.split(None, 2)
+                if kind not in self.KINDS:
+                    raise SystemExit(f"{path}: {name}: unknown kind {kind}")
+                self.kind[name] = kind
+        self.starts = {function.start: function.base_name for function in program.functions
+                       if function.base_name in self.kind and not function.name.endswith(".cold")}
+        self.missing = sorted(set(self.kind) - set(self.starts.values()))
+
+    def excuses(self, place):
+        return place in self.starts
+
+
+def find_returning(program):
+    """The instructions from which control can reach a return of the function it is in."""
+    returning = set()
+
+    def can_return(destination):
+        if isinstance(destination, Place):
+            return destination in returning
+        return destination is not None and destination not in NEVER_RETURN
+
+    grew = True
+    while grew:
+        grew = False
+        for place, instruction in reversed(program.instructions.items()):
+            if place in returning:
+                continue
+            passes = instruction.falls_through and (instruction.call is None or can_return(instruction.call))
+            if instruction.returns or can_return(instruction.jump) or passes and instruction.next in returning:
+                returning.add(place)
+                grew = True
+    return returning
+
+
+class Proof:
+    def __init__(self, program, entries, housekeeping):
+        self.program = program
+        self.housekeeping = housekeeping
+        self.returning = find_returning(program)
+        self.complaints = []
+        self.foreign = set()
+        self.excused = set()                                # (name, how it was reached)
+        self.successors = {}                                # the graph
+        self.crossings = set()                              # its edges that enter a function by call or address
+        for name in housekeeping.missing:
+            self.complaints.append(f"housekeeping names {name}, which no function is called")
+        self.explore(entries)
+        self.check_housekeeping()
+        self.find_cycles()
+
+    def explore(self, entries):
+        frontier = []
+        for name in entries:
+            start = self.program.exported.get(name)
+            if start is None:
+                self.complaints.append(f"no entry point {name}")
+            else:
+                frontier.append(start)
+        while frontier:
+            place = frontier.pop()
+            if place not in self.successors:
+                self.successors[place] = self.edges(self.program.instructions[place])
+                frontier.extend(self.successors[place])
+
+    def edges(self, instruction):
+        """Where control goes from an instruction; what cannot be followed becomes a complaint."""
+        edges = []
+        here = self.program.describe(instruction.place)
+        if instruction.refused:
+            self.complaints.append(f"{instruction.refused} in {here}: {instruction}")
+        for destination, how in ((instruction.jump, "jumped to"), (instruction.call, "called"),
+                                 (instruction.takes, "registered")):
+            if destination is None:
+                continue
+            if not isinstance(destination, Place):
+                self.foreign.add(destination)
+                if destination not in FOREIGN:
+                    self.complaints.append(f"foreign call in {here}: {destination}")
+            elif self.housekeeping.excuses(destination):
+                self.excused.add((self.housekeeping.starts[destination], how))
+            elif destination not in self.program.instructions:
+                self.complaints.append(f"jump out of the code in {here}: {instruction}")
+            else:
+                edges.append(destination)
+                if how != "jumped to":
+                    self.crossings.add((instruction.place, destination))
+        call = instruction.call
+        comes_back = call is None or (call in self.returning if isinstance(call, Place) else call not in NEVER_RETURN)
+        if instruction.falls_through and comes_back:
+            owner = self.program.owner.get
+            if instruction.next in self.program.instructions and owner(instruction.next) == owner(instruction.place):
+                edges.append(instruction.next)
+            else:
+                self.complaints.append(f"runs over the end of its function in {here}: {instruction}")
+        return edges
+
+    def check_housekeeping(self):
+        for start, name in self.housekeeping.starts.items():
+            if self.housekeeping.kind[name] == "aborts" and start in self.returning:
+                self.complaints.append(f"housekeeping says {name} aborts, but it can return")
+        for name, how in sorted(self.excused):
+            if self.housekeeping.kind[name] == "registered" and how != "registered":
+                self.complaints.append(f"housekeeping says {name} is only registered, but it is {how}")
+
+    def find_cycles(self):
+        for component in strongly_connected(self.successors):
+            self.complaints.append(self.describe_cycle(component))
+
+    def describe_cycle(self, component):
+        """Names a component by what it is: a recursion where it crosses into a function, else a retry or a loop."""
+        instructions = [self.program.instructions[place] for place in sorted(component)]
+        owners = sorted({self.program.owner[place].name for place in component})
+        bases = {name.split(".")[0] for name in owners}
+        crosses = any((place, to) in self.crossings for place in component for to in self.successors[place] if to in component)
+        if crosses or len(bases) > 1:
+            kind = "recursion"
+        elif any(self.program.architecture.RETRY.match(i.mnemonic) for i in instructions):
+            kind = "retry"
+        else:
+            kind = "loop"
+        turns = [i for i in instructions if i.jump in component or i.call in component]
+        where = "".join(f"\n    {self.program.describe(i.place)}: {i}" for i in turns)
+        return f"{kind} in {', '.join(owners)}: {len(component)} instructions, turning at{where}"
+
+    def report(self):
+        owners = {self.program.owner[place] for place in self.successors}
+        print(f"looked at {len(owners)} functions and {len(self.successors)} instructions "
+              f"of {len(self.program.functions)} and {len(self.program.instructions)} in {self.program.units} objects")
+        print(f"calls that leave the library: {', '.join(sorted(self.foreign)) or 'none'}")
+        for name, kind in sorted(self.housekeeping.kind.items()):
+            reached = sorted(how for excused, how in self.excused if excused == name)
+            print(f"excused {name} ({kind}): {', '.join(reached) or 'not reached'}")
+        if not self.complaints:
+            print("no loop, no recursion, no retry")
+
+
+def strongly_connected(successors):
+    """The cycles of a graph: Tarjan's components of more than one node, or of one with an edge to itself."""
+    index, low, on_stack, stack, components = {}, {}, set(), [], []
+    for root in successors:
+        if root in index:
+            continue
+        path = [(root, iter(successors[root]))]
+        index[root] = low[root] = len(index)
+        stack.append(root)
+        on_stack.add(root)
+        while path:
+            node, edges = path[-1]
+            for to in edges:
+                if to not in index:
+                    index[to] = low[to] = len(index)
+                    stack.append(to)
+                    on_stack.add(to)
+                    path.append((to, iter(successors[to])))
+                    break
+                if to in on_stack:
+                    low[node] = min(low[node], index[to])
+            else:
+                path.pop()
+                if path:
+                    low[path[-1][0]] = min(low[path[-1][0]], low[node])
+                if low[node] == index[node]:
+                    at = stack.index(node)
+                    component = set(stack[at:])
+                    del stack[at:]
+                    on_stack -= component
+                    if len(component) > 1 or node in successors[node]:
+                        components.append(component)
+    return components
+
+
+def entries_of_map(path):
+    """The allocating, freeing and reallocating functions that a version script exports."""
+    text = open(path, encoding="utf-8").read()
+    exported = re.search(r"global:(.*?)local:", text, re.S)[1]
+    return [name for name in re.findall(r"\w+", exported) if not NOT_ENTRIES.match(name)]
+
+
+def main():
+    parser = commandline.make_parser(__doc__)
+    parser.add_argument("--entry", action="append", default=[], help="an entry point")
+    parser.add_argument("--entries", help="a version script: its functions are the entry points")
+    parser.add_argument("--housekeeping", help="the functions that are excused")
+    options = parser.parse_args()
+
+    program = commandline.load_program(options)
+    entries = options.entry + (entries_of_map(options.entries) if options.entries else [])
+    proof = Proof(program, entries, Housekeeping(program, options.housekeeping))
+    proof.report()
+    return commandline.exit_status(options, proof.complaints)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
