@@ -1,4 +1,28 @@
-# What `cmake --install` puts where.
-install(TARGETS alloc_shared alloc_static EXPORT alloc
-    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(DIRECTORY abi/include/alloc DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+# What `cmake --install` puts where: libraries, headers, the CMake package and alloc.pc. All of it relocatable: nothing
+# installed names the prefix.
+include(CMakePackageConfigHelpers)
+
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/abi/include/alloc" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+
+set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/alloc")
+foreach(kind IN ITEMS shared static)
+    install(TARGETS alloc_${kind} EXPORT alloc_${kind}
+        LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+    install(EXPORT alloc_${kind} NAMESPACE alloc:: FILE alloc-${kind}.cmake DESTINATION "${package_dir}")
+endforeach()
+configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/alloc-config.cmake.in" alloc-config.cmake
+    INSTALL_DESTINATION "${package_dir}" NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+write_basic_package_version_file(alloc-config-version.cmake COMPATIBILITY SameMajorVersion)
+install(FILES "${CMAKE_CURRENT_BINARY_DIR}/alloc-config.cmake" "${CMAKE_CURRENT_BINARY_DIR}/alloc-config-version.cmake"
+    DESTINATION "${package_dir}")
+
+# alloc.pc finds the prefix from where it lies itself.
+file(RELATIVE_PATH pc_to_prefix "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
+string(REGEX REPLACE "/$" "" pc_to_prefix "${pc_to_prefix}")
+file(RELATIVE_PATH pc_libdir "${CMAKE_INSTALL_PREFIX}" "${CMAKE_INSTALL_FULL_LIBDIR}")
+file(RELATIVE_PATH pc_includedir "${CMAKE_INSTALL_PREFIX}" "${CMAKE_INSTALL_FULL_INCLUDEDIR}")
+if(ALLOC_THREADS)
+    set(pc_libs_private -pthread)
+endif()
+configure_file("${PROJECT_SOURCE_DIR}/pkgconfig/alloc.pc.in" alloc.pc @ONLY)
+install(FILES "${CMAKE_CURRENT_BINARY_DIR}/alloc.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")

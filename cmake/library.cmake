@@ -3,8 +3,12 @@
 #
 #   alloc::shared     liballoc.so, exporting what abi/alloc.map lists
 #   alloc::static     liballoc.a, for executables and shared objects alike
-#   alloc::alloc      one of the two, as BUILD_SHARED_LIBS says
+#   alloc::alloc      one of the two: the shared one where ALLOC_SHARED says so, or BUILD_SHARED_LIBS if that is not set
 #   alloc_internals   alloc::static and the core's headers, for tests
+if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR NOT CMAKE_SIZEOF_VOID_P EQUAL 8)
+    message(FATAL_ERROR "alloc is written for 64-bit Linux; ${CMAKE_SYSTEM_NAME} with pointers of "
+        "${CMAKE_SIZEOF_VOID_P} bytes is neither")
+endif()
 file(GLOB alloc_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/core/*.c" "${PROJECT_SOURCE_DIR}/core/os/*.c"
     "${PROJECT_SOURCE_DIR}/abi/*.c")
 
@@ -48,7 +52,10 @@ foreach(kind IN ITEMS shared static)
     add_library(alloc::${kind} ALIAS alloc_${kind})
 endforeach()
 
-if(BUILD_SHARED_LIBS)
+if(NOT DEFINED ALLOC_SHARED)
+    set(ALLOC_SHARED ${BUILD_SHARED_LIBS})
+endif()
+if(ALLOC_SHARED)
     add_library(alloc::alloc ALIAS alloc_shared)
 else()
     add_library(alloc::alloc ALIAS alloc_static)

@@ -1,0 +1,101 @@
+"""Is what the libraries export exactly what the header declares and the version script lists?
+
+    exported_symbols.py --header H --map M --shared L --static A --soname S [--nm NM] [--readelf R]
+
+Prints each difference and exits with 1 if there is one.
+"""
+import argparse
+import re
+import subprocess
+import sys
+
+
+def declared(header):
+    """The functions that a header's text declares as a part of the ABI."""
+    return set(re.findall(r"^ALLOC_API\s[^;(]*?(\w+)\(", header, re.MULTILINE))
+
+
+def listed(version_script):
+    """The node and the global names of a version script's text. One node, names without wildcards: that is checked."""
+    node = re.fullmatch(r"\s*([\w.]+)\s*\{\s*global:([\w\s;]*)local:\s*\*;\s*\};\s*", version_script)
+    if not node:
+        raise ValueError("the version script is not one node with plain global names and `local: *`")
+    return node[1], set(node[2].replace(";", " ").split())
+
+
+def dynamic(nm):
+    """{name: version} of the symbols that `nm -D --defined-only --with-symbol-versions` prints, nodes left out."""
+    symbols = {}
+    for line in nm.splitlines():
+        kind, symbol = line.split()[-2:]
+        name, _, version = symbol.partition("@@")
+        if kind != "A":
+            symbols[name] = version
+    return symbols
+
+
+def visible(readelf):
+    """The names that `readelf -sW` of an archive shows as defined, not local and of default visibility."""
+    names = set()
+    for line in readelf.splitlines():
+        field = line.split()
+        if len(field) == 8 and field[4] in ("GLOBAL", "WEAK") and field[5] == "DEFAULT" and field[6] != "UND":
+            names.add(field[7])
+    return names
+
+
+def soname(readelf):
+    """The name that `readelf -d` shows."""
+    found = re.search(r"\(SONAME\).*\[(.*)\]", readelf)
+    return found[1] if found else None
+
+
+def differences(expected_soname, header, version_script, nm, dynamic_section, archive):
+    """What is wrong, as lines; the arguments are the texts that the functions above read."""
+    api = declared(header)
+    node, names = listed(version_script)
+    exported = dynamic(nm)
+    lines = []
+    if not api:
+        lines.append("header: declares nothing")
+    for where, there in (("version script", names), ("shared library", set(exported)), ("static library", visible(archive))):
+        lines += [f"{where}: lacks {name}" for name in sorted(api - there)]
+        lines += [f"{where}: has {name}, which the header does not declare" for name in sorted(there - api)]
+    lines += [f"shared library: {name} has version {version or 'none'}, not {node}"
+              for name, version in sorted(exported.items()) if version != node]
+    if soname(dynamic_section) != expected_soname:
+        lines.append(f"shared library: its name is {soname(dynamic_section)}, not {expected_soname}")
+    return lines
+
+
+def read(arguments):
+    """The texts that `differences` compares, of the files that the command line names."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for file in ("header", "map", "shared", "static", "soname"):
+        parser.add_argument(f"--{file}", required=True)
+    parser.add_argument("--nm", default="nm")
+    parser.add_argument("--readelf", default="readelf")
+    options = parser.parse_args(arguments)
+
+    def output(*command):
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    def text(path):
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+
+    return {
+        "expected_soname": options.soname,
+        "header": text(options.header),
+        "version_script": text(options.map),
+        "nm": output(options.nm, "-D", "--defined-only", "--with-symbol-versions", options.shared),
+        "dynamic_section": output(options.readelf, "-dW", options.shared),
+        "archive": output(options.readelf, "-sW", options.static),
+    }
+
+
+if __name__ == "__main__":
+    texts = read(sys.argv[1:])
+    problems = differences(**texts)
+    print("\n".join(problems) or f"{len(declared(texts['header']))} symbols, the same everywhere")
+    sys.exit(1 if problems else 0)
