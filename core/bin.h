@@ -1,0 +1,94 @@
+/* The hot path: one allocation and one free, whole on this screen.
+ *
+ * A bin is what one heap knows about one size class. It allocates from its current slab, in this order:
+ *
+ *     bin.free     a list of free slots, linked through the slots     (slabs that recycle by list)
+ *     bin.mask     up to 64 free slots of one map word, as bits       (all others, and slots never used before)
+ *     bin_refill   out of line: fills one of the two again
+ *
+ * A free finds the slab in the slot's address. slab->bin == bin says three things in one compare: this thread owns the
+ * slab, the size passed is of the right class, and (later) of the right family. Everything else is free_cold's.
+ *
+ * A list slab's frees go to slab.freed and only come back when bin.free has run dry: the slot freed last is never the
+ * next one handed out, so an allocation does not wait on the cache miss of the free before it.
+ */
+#ifndef ALLOC_BIN_H
+#define ALLOC_BIN_H
+
+#include "slab.h"
+
+struct bin {
+    uint32_t free;       /* offset in the region of the next free slot; 0: none */
+    uint32_t slot_size;  /* bytes; 0 in a bin never used */
+    uint64_t mask;       /* free slots of the word taken: bit i is the slot at base + i * slot_size */
+    char *base;          /* address of the word's first slot */
+    char *region;        /* of the current slab */
+    struct slab *current;
+    uint32_t reciprocal; /* of slot_size */
+    /* under the heap's lock */
+    slab_id available;   /* list of available slabs */
+    slab_id kept;        /* the one empty slab that stays; 0: none */
+    uint32_t small_owned; /* slabs owned, by kind */
+    uint32_t large_owned;
+};
+
+_Static_assert(sizeof(struct bin) == 64, "one cache line per bin");
+
+/* Refills bin.free or bin.mask and allocates. NULL with ENOMEM. */
+void *bin_refill(struct bin *bin);
+
+/* Whatever bin_free does not do itself: other threads' slots, misuse. */
+void free_cold(void *p, size_t size, size_t align);
+
+static inline void *bin_pop_free(struct bin *bin)
+{
+    struct link *slot = (struct link *)(bin->region + bin->free);
+    bin->free = slot->next;
+    return slot;
+}
+
+static inline void *bin_pop_mask(struct bin *bin)
+{
+    char *slot = bin->base + (size_t)__builtin_ctzll(bin->mask) * bin->slot_size;
+    bin->mask &= bin->mask - 1;
+    return slot;
+}
+
+static inline void *bin_allocate(struct bin *bin)
+{
+    if (bin->free != 0)
+        return bin_pop_free(bin);
+    if (bin->mask != 0)
+        return bin_pop_mask(bin);
+    return bin_refill(bin);
+}
+
+/* `bin` is this thread's for the class of `size` at `align` (0: natural); those two are only passed on. */
+static inline void bin_free(struct bin *bin, void *p, size_t size, size_t align)
+{
+    struct slab *slab = slab_of(p);
+    if (atomic_load_explicit(&slab->bin, memory_order_relaxed) != bin) {
+        free_cold(p, size, align);
+        return;
+    }
+    uint32_t count = atomic_load_explicit(&slab->freed_count, memory_order_relaxed);
+    uint32_t offset = region_offset(p);
+    if (slab->is_list) {
+        if (offset == slab->freed) {
+            free_cold(p, size, align);
+            return;
+        }
+        *(struct link *)p = (struct link){.next = slab->freed, .below = count};
+        slab->freed = offset;
+    } else if (!map_add(slab->local, slot_index(offset & region_of(p)->slab_mask, bin->reciprocal))) {
+        free_cold(p, size, align);
+        return;
+    }
+    uint32_t settle_at = slab->settle_at;
+    /* The last access to the slab, and a release: whoever reads this count may find the slab empty and give it away. */
+    atomic_store_explicit(&slab->freed_count, count + 1, memory_order_release);
+    if (count + 1 == settle_at)
+        slab_settle_owner(slab);
+}
+
+#endif

@@ -1,0 +1,60 @@
+/* A heap: one thread's bins and its outbox.
+ *
+ * Threads find theirs in one thread-local word. A thread without one has heap_none there, whose bins are empty for ever
+ * and so send every path to the slow one: no "initialised?" branch on the hot path. A thread that exits gives its heap,
+ * whole, to a pool; the next new thread adopts it. What is allocated in destructors that run even later borrows a heap
+ * from the pool for the one operation (heap_late).
+ */
+#ifndef ALLOC_HEAP_H
+#define ALLOC_HEAP_H
+
+#include "bin.h"
+#include "os/os.h"
+
+#define HEAP_ALIGN 8192 /* a bin's heap is a mask away */
+#define HEAP_LOCKS 16   /* shared by all heaps, so that a fork can take them all */
+
+/* Remote frees not pushed yet: slots of one slab that share a map word. One push then frees them all. */
+struct outbox {
+    struct slab *slab;
+    size_t word;
+    uint64_t mask;
+    size_t size, align; /* as passed to the last free, for reports */
+};
+
+struct heap {
+    struct bin bins[CLASS_COUNT];
+    struct outbox outbox;
+    slab_id revisit;   /* list of slabs the owner should look at; under the heap's lock */
+    uint32_t number;   /* 1, 2, ...; 0 for heap_none and heap_late */
+    struct heap *next; /* in the pool */
+};
+
+_Static_assert(sizeof(struct heap) <= HEAP_ALIGN, "a heap is found from its bins by a mask");
+
+extern struct heap heap_none, heap_late;
+
+#if ALLOC_THREADS
+/* Initial-exec and one word: found with one instruction, and dlopen never fails for want of static thread-local space. */
+extern _Thread_local struct heap *heap_self __attribute__((tls_model("initial-exec")));
+#else
+extern struct heap *heap_self;
+#endif
+
+static inline struct heap *heap_of(const struct bin *bin)
+{
+    return (struct heap *)((uintptr_t)bin & ~(uintptr_t)(HEAP_ALIGN - 1));
+}
+
+static inline unsigned bin_class(const struct bin *bin) { return (unsigned)(bin - heap_of(bin)->bins); }
+
+void heap_lock(const struct heap *heap);
+void heap_unlock(const struct heap *heap);
+
+/* What a bin holds of its current slab goes back to the slab, which is parked. Off the hot paths only. */
+void bin_retire(struct bin *bin);
+
+/* The bin of the calling thread for a class: one of heap_none's or heap_late's where the thread has no heap. */
+static inline struct bin *bin_of_class(unsigned class) { return &heap_self->bins[class]; }
+
+#endif

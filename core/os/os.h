@@ -1,0 +1,66 @@
+/* What the engine asks of the operating system, and nothing else: one file per system implements it (os_linux.c).
+ *
+ * Memory goes through three states:   reserved (addresses only) --commit--> usable, zero --purge--> usable, zero again,
+ * holding no memory. Sizes and addresses are multiples of the page size. Nothing here is called with a heap's lock held.
+ */
+#ifndef ALLOC_OS_H
+#define ALLOC_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+size_t os_page_size(void);
+
+/* Addresses without memory, a multiple of `align`. NULL when there are none. */
+void *os_reserve(size_t size, size_t align);
+/* Makes reserved addresses usable. False when the system refuses; they stay reserved. */
+bool os_commit(void *start, size_t size);
+/* reserve + commit in one step, for whole mappings. */
+void *os_map(size_t size, size_t align);
+/* Gives the memory back, keeps the addresses usable: they read as zero from here on. */
+void os_purge(void *start, size_t size);
+/* Gives memory and addresses back. */
+void os_release(void *start, size_t size);
+/* Moves the pages of a mapping over the first part of another one, whose own pages are dropped. False: nothing moved. */
+bool os_move(void *from, size_t size, void *to);
+/* Extends a mapping where it lies. False: it is as it was. */
+bool os_extend(void *start, size_t old_size, size_t new_size);
+/* Whether huge pages may back this memory. Advice. */
+void os_huge_pages(void *start, size_t size, bool wanted);
+
+#if ALLOC_THREADS
+
+/* Zero-initialised, usable at once. A cache line of its own. */
+struct os_lock {
+    _Alignas(64) unsigned char opaque[64];
+};
+
+void os_lock_acquire(struct os_lock *lock);
+void os_lock_release(struct os_lock *lock);
+
+/* What the system calls back: at a thread's exit (with what os_at_thread_exit was given), and around a fork. */
+struct os_events {
+    void (*thread_exit)(void *subject);
+    void (*fork_prepare)(void);
+    void (*fork_done)(void); /* in the parent and in the child */
+};
+
+/* Registers the events once; later calls do nothing. */
+void os_start(const struct os_events *events);
+/* Arranges thread_exit(subject) for the calling thread. False when the system has no room for it. */
+bool os_at_thread_exit(void *subject);
+
+#else
+
+struct os_lock {
+    char unused;
+};
+static inline void os_lock_acquire(struct os_lock *lock) { (void)lock; }
+static inline void os_lock_release(struct os_lock *lock) { (void)lock; }
+
+#endif
+
+/* Writes one line to standard error and aborts. Allocates nothing. */
+_Noreturn void os_fatal(const char *line, size_t length);
+
+#endif

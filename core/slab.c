@@ -1,0 +1,330 @@
+#include "slab.h"
+
+#include "check.h"
+#include "heap.h"
+
+/* Distances between push counts are signed differences: a count that every push has passed lies EVER behind, one that
+ * none reaches EVER ahead. */
+#define EVER ((uint32_t)1 << 30)
+
+static uint32_t pushed_count(struct slab *slab)
+{
+    return atomic_load_explicit(&slab_remote(slab)->pushed, memory_order_seq_cst);
+}
+
+/* Sequentially consistent, as is reading remote.pushed on both sides: of a settle (threshold, then count) and a push
+ * (count, then threshold) at the same time, at least one sees the other. */
+static void set_notify_at(struct slab *slab, uint32_t count)
+{
+    atomic_store_explicit(&slab->notify_at, count, memory_order_seq_cst);
+}
+
+/* ---- lists, all under the lock of the heap that owns the slab --------------------------------------------------- */
+
+static void list_insert(slab_id *list, struct slab *slab, enum slab_list which)
+{
+    slab_id id = slab_to_id(slab);
+    slab->links[which] = (struct slab_links){.next = *list, .previous = 0};
+    if (*list != 0)
+        slab_from_id(*list)->links[which].previous = id;
+    *list = id;
+}
+
+static void list_remove(slab_id *list, struct slab *slab, enum slab_list which)
+{
+    struct slab_links own = slab->links[which];
+    *(own.previous == 0 ? list : &slab_from_id(own.previous)->links[which].next) = own.next;
+    if (own.next != 0)
+        slab_from_id(own.next)->links[which].previous = own.previous;
+}
+
+static void revisit_add(struct heap *heap, struct slab *slab)
+{
+    if (slab->flags & SLAB_REVISIT)
+        return;
+    slab->flags |= SLAB_REVISIT;
+    list_insert(&heap->revisit, slab, LIST_REVISIT);
+}
+
+static void revisit_remove(struct heap *heap, struct slab *slab)
+{
+    if ((slab->flags & SLAB_REVISIT) == 0)
+        return;
+    slab->flags &= (uint8_t)~SLAB_REVISIT;
+    list_remove(&heap->revisit, slab, LIST_REVISIT);
+}
+
+/* ---- settling --------------------------------------------------------------------------------------------------- */
+
+/* Enough free slots to be worth taking up again. For bitmaps more, so that a word holds several when it is taken: at
+ * the first free slot, random replacement doubled in cost. */
+static uint32_t ripe_count(const struct slab *slab, uint32_t capacity)
+{
+    uint32_t ripe = capacity / 8;
+    if (slab->is_list && ripe > 128)
+        ripe = 128;
+    return ripe == 0 ? 1 : ripe;
+}
+
+/* Every slot is free: the slab leaves its heap. Its memory is given back once the lock is released. */
+static void leave_heap(struct slab *slab, struct bin *bin)
+{
+    struct heap *heap = heap_of(bin);
+    if (slab->state == SLAB_AVAILABLE)
+        list_remove(&bin->available, slab, LIST_STATE);
+    revisit_remove(heap, slab);
+    if (region_kind(region_of(slab)) == SLAB_SMALL)
+        bin->small_owned--;
+    else
+        bin->large_owned--;
+    /* All pushes are counted, so the maps' bits are exactly those not taken yet: with none, a map is zero. */
+    if (!slab->is_list && atomic_load_explicit(&slab->freed_count, memory_order_relaxed) != 0)
+        slab->flags |= SLAB_LOCAL_USED;
+    if (pushed_count(slab) != slab_remote(slab)->popped)
+        slab->flags |= SLAB_REMOTE_USED;
+    slab->state = SLAB_POOLED;
+    atomic_store_explicit(&slab->bin, NULL, memory_order_relaxed);
+}
+
+enum look { LOOK_DONE, LOOK_EMPTY, LOOK_AGAIN };
+
+/* One look at a parked or available slab: lists it, makes it leave its heap (LOOK_EMPTY), or arms its two thresholds, of
+ * which one must fire before the slab can be empty: freed_count for local frees, notify_at for remote ones, each at most
+ * half of what is out. Whatever the mix, each look halves the rest.
+ * Fields have owners: freed_count is written by the owner alone, so what others read of it is at most too low, and they
+ * call a slab empty only when it is. LOOK_AGAIN: frees came in meanwhile that empty it. */
+static enum look look_at(struct slab *slab, struct bin *bin, bool is_owner, bool dry)
+{
+    if (is_owner)
+        check_slab(slab);
+    set_notify_at(slab, pushed_count(slab) - EVER); /* from here no push goes unseen: it waits for the lock, once */
+    uint32_t pushed = pushed_count(slab);
+    uint32_t freed = atomic_load_explicit(&slab->freed_count, memory_order_acquire);
+    int64_t capacity = slab_capacity(region_kind(region_of(slab)), slab->class);
+    /* Signed: the owner can collect a slot before its pusher has counted it. */
+    int64_t waiting = (int32_t)(pushed - slab_remote(slab)->popped);
+    int64_t at_rest = (int64_t)slab->spare_count + (capacity - slab->granted);
+    int64_t out = capacity - (at_rest + freed + waiting);
+    int64_t usable = at_rest + freed + (waiting > 0 ? waiting : 0);
+    int64_t ripe = ripe_count(slab, (uint32_t)capacity);
+    check(out >= 0 && usable <= capacity);
+
+    bool keep = false;
+    if (out == 0) {
+        keep = bin->kept == 0 || bin->kept == slab_to_id(slab);
+        if (!keep) {
+            leave_heap(slab, bin);
+            return LOOK_EMPTY;
+        }
+        bin->kept = slab_to_id(slab);
+    }
+    if (is_owner || keep)
+        revisit_remove(heap_of(bin), slab);
+    if (slab->state == SLAB_PARKED && (keep || (usable >= ripe && !dry))) {
+        slab->state = SLAB_AVAILABLE;
+        list_insert(&bin->available, slab, LIST_STATE);
+    }
+    int64_t missing = out;
+    if (slab->state == SLAB_PARKED && usable < ripe && ripe - usable < missing)
+        missing = ripe - usable;
+
+    if (is_owner) {
+        int64_t need = (out + 1) / 2 < missing ? (out + 1) / 2 : missing;
+        if (need < 1)
+            need = 1;
+        slab->settle_at = freed + (uint32_t)need;
+        set_notify_at(slab, pushed + (dry ? 1 : (uint32_t)need));
+        return LOOK_DONE;
+    }
+    int64_t countdown = (int32_t)(slab->settle_at - freed);
+    if (!keep && (countdown <= 0 || countdown > out))
+        revisit_add(heap_of(bin), slab); /* the owner's threshold cannot tell: it looks when it comes by */
+    set_notify_at(slab, pushed + (countdown <= 0 || countdown >= missing ? 1 : (uint32_t)(missing - countdown + 1)));
+    if (keep)
+        return LOOK_DONE;
+    freed = atomic_load_explicit(&slab->freed_count, memory_order_acquire);
+    waiting = (int32_t)(pushed_count(slab) - slab_remote(slab)->popped);
+    return capacity == at_rest + freed + waiting ? LOOK_AGAIN : LOOK_DONE;
+}
+
+/* Locks the heap that owns a slab. NULL, and nothing locked: nobody does, or it changed hands meanwhile. */
+static struct bin *lock_owner(struct slab *slab)
+{
+    struct bin *bin = atomic_load_explicit(&slab->bin, memory_order_relaxed);
+    if (bin == NULL)
+        return NULL;
+    struct heap *heap = heap_of(bin);
+    heap_lock(heap);
+    bin = atomic_load_explicit(&slab->bin, memory_order_relaxed);
+    if (bin != NULL && heap_of(bin) == heap)
+        return bin;
+    heap_unlock(heap);
+    return NULL;
+}
+
+static bool is_idle(const struct slab *slab) { return slab->state == SLAB_PARKED || slab->state == SLAB_AVAILABLE; }
+
+void slab_settle_owner(struct slab *slab)
+{
+    struct bin *bin = lock_owner(slab);
+    if (bin == NULL)
+        return;
+    /* Since the free was counted, somebody may have found the slab empty and another heap have taken it. */
+    bool is_owner = heap_of(bin) == heap_self;
+    enum look look = is_owner && is_idle(slab) ? look_at(slab, bin, true, false) : LOOK_DONE;
+    heap_unlock(heap_of(bin));
+    if (look == LOOK_EMPTY)
+        slab_give_back(slab);
+}
+
+/* After a push that reached the threshold. The slab may be in its next life: then its new owner is served instead. */
+static void settle_pushed(struct slab *slab, uint32_t pushed)
+{
+    struct bin *bin = lock_owner(slab);
+    if (bin == NULL)
+        return;
+    enum look look = LOOK_DONE;
+    int32_t past = (int32_t)(pushed - atomic_load_explicit(&slab->notify_at, memory_order_relaxed));
+    if (slab->state == SLAB_CURRENT)
+        set_notify_at(slab, pushed_count(slab) + EVER);
+    else if (is_idle(slab) && past >= 0) {
+        look = look_at(slab, bin, false, false);
+        if (look == LOOK_AGAIN) /* not a third time: who frees from here on sees a threshold that he reaches */
+            look = look_at(slab, bin, false, false);
+    }
+    heap_unlock(heap_of(bin));
+    if (look == LOOK_EMPTY)
+        slab_give_back(slab);
+}
+
+void slab_park(struct slab *slab, bool dry)
+{
+    struct bin *bin = atomic_load_explicit(&slab->bin, memory_order_relaxed);
+    heap_lock(heap_of(bin));
+    slab->state = SLAB_PARKED;
+    enum look look = look_at(slab, bin, true, dry);
+    heap_unlock(heap_of(bin));
+    if (look == LOOK_EMPTY)
+        slab_give_back(slab);
+}
+
+/* A current slab: its owner alone looks at it, and no threshold is ever reached. */
+static void make_current(struct slab *slab)
+{
+    slab->state = SLAB_CURRENT;
+    slab->settle_at = SETTLE_NEVER;
+    set_notify_at(slab, pushed_count(slab) + EVER);
+}
+
+struct slab *slab_take_available(struct bin *bin)
+{
+    struct heap *heap = heap_of(bin);
+    enum look look = LOOK_DONE;
+    heap_lock(heap);
+    struct slab *revisited = heap->revisit == 0 ? NULL : slab_from_id(heap->revisit);
+    if (revisited != NULL)
+        look = look_at(revisited, atomic_load_explicit(&revisited->bin, memory_order_relaxed), true, false);
+    struct slab *slab = bin->available == 0 ? NULL : slab_from_id(bin->available);
+    if (slab != NULL) {
+        list_remove(&bin->available, slab, LIST_STATE);
+        revisit_remove(heap, slab);
+        if (bin->kept == slab_to_id(slab))
+            bin->kept = 0;
+        make_current(slab);
+    }
+    heap_unlock(heap);
+    if (look == LOOK_EMPTY)
+        slab_give_back(revisited);
+    return slab;
+}
+
+/* ---- lives ------------------------------------------------------------------------------------------------------ */
+
+/* The maps of a slab's life before serve the next one if it has the same class and way to recycle. */
+static bool acquire_maps(struct slab *slab, enum slab_kind kind, unsigned class, bool is_list)
+{
+    if (slab->flags & SLAB_HAS_MAPS) {
+        if (slab->class == class && slab->is_list == is_list)
+            return true;
+        uint32_t slots = slab_capacity(kind, slab->class);
+        if (!slab->is_list)
+            map_release(kind, slab->class, slots, slab->local);
+        if (ALLOC_THREADS)
+            map_release(kind, slab->class, slots, slab->remote);
+        slab->flags &= (uint8_t)~(SLAB_HAS_MAPS | SLAB_LOCAL_USED | SLAB_REMOTE_USED);
+    }
+    uint32_t slots = slab_capacity(kind, class);
+    bool local_clean = true, remote_clean = true;
+    struct map *local = NULL, *remote = NULL;
+    if (!is_list) {
+        local = map_acquire(kind, class, slots, &local_clean);
+        if (local == NULL)
+            return false;
+    }
+    if (ALLOC_THREADS) {
+        remote = map_acquire(kind, class, slots, &remote_clean);
+        if (remote == NULL) {
+            if (local != NULL)
+                map_release(kind, class, slots, local);
+            return false;
+        }
+    }
+    slab->local = local;
+    slab->remote = remote;
+    slab->flags |= SLAB_HAS_MAPS | (local_clean ? 0 : SLAB_LOCAL_USED) | (remote_clean ? 0 : SLAB_REMOTE_USED);
+    return true;
+}
+
+bool slab_begin(struct slab *slab, struct bin *bin, unsigned class, bool is_list)
+{
+    enum slab_kind kind = region_kind(region_of(slab));
+    if (!acquire_maps(slab, kind, class, is_list))
+        return false;
+    slab->class = (uint8_t)class;
+    slab->is_list = is_list;
+    if (is_list) {
+        slab->freed = 0;
+        slab->spare = 0;
+    }
+    slab->spare_count = 0;
+    slab->granted = 0;
+    atomic_store_explicit(&slab->freed_count, 0, memory_order_relaxed);
+    if (slab->flags & SLAB_LOCAL_USED)
+        map_reset_top(slab->local);
+    if (slab->flags & SLAB_REMOTE_USED)
+        map_reset_top(slab->remote);
+    if (slab_remote(slab)->popped != pushed_count(slab)) /* not a write of what is there: the line may never have been touched */
+        slab_remote(slab)->popped = pushed_count(slab);
+
+    struct heap *heap = heap_of(bin);
+    heap_lock(heap);
+    if (kind == SLAB_SMALL)
+        bin->small_owned++;
+    else
+        bin->large_owned++;
+    make_current(slab);
+    atomic_store_explicit(&slab->bin, bin, memory_order_relaxed);
+    heap_unlock(heap);
+    return true;
+}
+
+/* ---- pushes ----------------------------------------------------------------------------------------------------- */
+
+#if ALLOC_THREADS
+
+void slab_push_count(struct slab *slab, unsigned count)
+{
+    uint32_t now = atomic_fetch_add_explicit(&slab_remote(slab)->pushed, count, memory_order_seq_cst) + count;
+    if ((int32_t)(now - atomic_load_explicit(&slab->notify_at, memory_order_seq_cst)) >= 0)
+        settle_pushed(slab, now);
+}
+
+uint64_t slab_push(struct slab *slab, size_t word, uint64_t mask)
+{
+    uint64_t clash = map_push(slab->remote, word, mask);
+    if (clash == 0)
+        slab_push_count(slab, population(mask));
+    return clash;
+}
+
+#endif

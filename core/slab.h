@@ -1,0 +1,155 @@
+/* A slab: 64 KiB or 2 MiB of slots of one size, and its header in the region's table.
+ *
+ *     handed out  +  freed_count + spare_count  +  (pushed - popped)  +  (capacity - granted)  =  capacity
+ *                    free locally                  freed by others       never handed out
+ *
+ * How a slab keeps its free slots is fixed when it is taken:
+ *   list    each free slot holds the link to the next; slots of 8 bytes to 4 KiB in a bin's first slabs, which together
+ *           fit the caches, so that order does not matter and a list is the cheapest thing there is
+ *   bitmap  a bit in slab.local; neither a free nor an allocation touches the slot, and slots come out in address order
+ * What other threads free goes to a bitmap of its own (slab.remote), whatever the slab.
+ *
+ * A slab is
+ *   pooled      in no heap; bin is NULL
+ *   current     its bin allocates from it; only its owner looks at it
+ *   parked      owned, not listed
+ *   available   owned and listed in its bin, because it has enough free slots to be worth taking up again
+ *
+ * State, lists, granted, settle_at and spare_count change under the lock of the heap that owns the slab, but for a
+ * current slab, whose granted and spare_count are its owner's. See slab_settle for who looks at a slab, and when.
+ */
+#ifndef ALLOC_SLAB_H
+#define ALLOC_SLAB_H
+
+#include "map.h"
+#include "region.h"
+#include "size_class.h"
+
+#include <stdatomic.h>
+
+struct bin;
+
+enum slab_state { SLAB_POOLED, SLAB_CURRENT, SLAB_PARKED, SLAB_AVAILABLE };
+
+/* A slab's number: its region and its index, 0 for none. Half the size of a pointer. */
+typedef uint32_t slab_id;
+
+struct slab_links {
+    slab_id next, previous;
+};
+
+enum slab_list {
+    LIST_STATE,   /* its bin's available slabs, or a pool */
+    LIST_REVISIT, /* its heap's slabs that the owner should look at */
+    SLAB_LISTS
+};
+
+/* What a free slot of a list slab holds. */
+struct link {
+    uint32_t next;  /* offset in the region of the next free slot; 0 ends the list */
+    uint32_t below; /* how many slots follow in the list */
+};
+
+struct slab {
+    _Atomic(struct bin *) bin; /* the owner's bin for this class; any thread reads it, see free_cold */
+    union {
+        struct {
+            uint32_t freed; /* list: offset in the region of the slot freed last; owner only */
+            uint32_t spare; /* list: what an exiting owner had left of an earlier list; owner only */
+        };
+        struct map *local; /* bitmap: what the owner freed; owner only */
+    };
+    _Atomic uint32_t freed_count; /* slots in freed or local; the owner writes it, last of all in a free */
+    uint32_t settle_at;           /* the freed_count at which the owner looks */
+    _Atomic uint32_t notify_at;   /* the remote.pushed at which whoever pushes looks */
+    uint32_t granted;             /* slots ever handed out: the lowest ones */
+    struct map *remote;           /* what other threads freed */
+    struct slab_links links[SLAB_LISTS];
+    uint8_t class;
+    uint8_t is_list; /* 1 or 0 */
+    uint8_t state;   /* enum slab_state */
+    uint8_t flags;
+    uint32_t spare_count; /* slots in spare */
+};
+
+_Static_assert(sizeof(struct slab) == 64, "one cache line per slab: the metadata ratio depends on it");
+
+enum slab_flags {
+    SLAB_LOCAL_USED = 1,  /* the local map is not known to be zero */
+    SLAB_REMOTE_USED = 2, /* the remote map is not known to be zero */
+    SLAB_HUGE = 4,        /* advised to use a huge page */
+    SLAB_REVISIT = 8,     /* in its heap's revisit list */
+    SLAB_HAS_MAPS = 16,   /* local and remote are maps for class and is_list */
+};
+
+/* What other threads write, apart from the header so that they and the owner do not share a line. Both belong to the
+ * slab's index for ever, whatever life the slab is in: a push that is late finds them. They only ever grow. */
+struct remote {
+    _Atomic uint32_t pushed; /* slots other threads freed */
+    uint32_t popped;         /* slots the owner collected of them; may run ahead of pushed; owner only */
+    char padding[56];
+};
+
+_Static_assert(sizeof(struct remote) == 64, "no two slabs' counters share a line");
+
+#define SETTLE_NEVER UINT32_MAX
+
+static inline struct slab *slab_of(const void *p)
+{
+    struct region *region = region_of(p);
+    return (struct slab *)region + (region_offset(p) >> region->slab_shift);
+}
+
+static inline slab_id slab_to_id(const struct slab *slab)
+{
+    return (slab_id)(((uintptr_t)slab >> REGION_SHIFT) << SLAB_INDEX_BITS | region_offset(slab) / sizeof(struct slab));
+}
+
+/* `id` is not 0. */
+static inline struct slab *slab_from_id(slab_id id)
+{
+    struct slab *table = (struct slab *)((uintptr_t)(id >> SLAB_INDEX_BITS) << REGION_SHIFT);
+    return table + (id & (((slab_id)1 << SLAB_INDEX_BITS) - 1));
+}
+
+static inline struct remote *slab_remote(struct slab *slab) { return (struct remote *)((char *)slab + TABLE_SIZE); }
+
+static inline char *slab_start(const struct slab *slab)
+{
+    struct region *region = region_of(slab);
+    return (char *)region + ((region_offset(slab) / sizeof(struct slab)) << region->slab_shift);
+}
+
+/* Slots of a class that a slab of a kind has: what fits, and what a map can hold. */
+static inline uint32_t slab_capacity(enum slab_kind kind, unsigned class)
+{
+    size_t fit = ((size_t)1 << (kind == SLAB_SMALL ? SLAB_SMALL_SHIFT : SLAB_LARGE_SHIFT)) / class_slot_size(class);
+    return (uint32_t)(fit < MAP_SLOTS_MAX ? fit : MAP_SLOTS_MAX);
+}
+
+/* ---- the owner's side ------------------------------------------------------------------------------------------- */
+
+/* Prepares a slab just taken for a new life as the current slab of a bin. False: no memory for its maps; the slab is
+ * as it was. */
+bool slab_begin(struct slab *slab, struct bin *bin, unsigned class, bool is_list);
+
+/* A current slab becomes parked, available or, if it is empty, is given back. `dry`: it was taken up and yielded nothing,
+ * because a pusher has counted slots that it has not made reachable yet; it is not listed and asks for one more push. */
+void slab_park(struct slab *slab, bool dry);
+
+/* The owner's look, when freed_count has reached settle_at. */
+void slab_settle_owner(struct slab *slab);
+
+/* Takes the next available slab of a bin, which becomes current, and looks at one slab of the heap's revisit list. */
+struct slab *slab_take_available(struct bin *bin);
+
+/* ---- anybody's side --------------------------------------------------------------------------------------------- */
+
+/* Frees slots of one map word that another heap owns: bits first, then the count, then a look if it is time for one.
+ * A constant number of instructions without a retry. Returns those that were free already: none, or it is misuse. */
+uint64_t slab_push(struct slab *slab, size_t word, uint64_t mask);
+
+/* The parts of a push after its bits are reachable. A test stops in between. */
+void slab_push_count(struct slab *slab, unsigned count);
+
+#endif
