@@ -17,6 +17,8 @@
 
 #include "slab.h"
 
+#define HOT __attribute__((always_inline)) static inline
+
 struct bin {
     uint32_t free;       /* offset in the region of the next free slot; 0: none */
     uint32_t slot_size;  /* bytes; 0 in a bin never used */
@@ -40,21 +42,21 @@ void *bin_refill(struct bin *bin);
 /* Whatever bin_free does not do itself: other threads' slots, misuse. */
 void free_cold(void *p, size_t size, size_t align);
 
-static inline void *bin_pop_free(struct bin *bin)
+HOT void *bin_pop_free(struct bin *bin)
 {
     struct link *slot = (struct link *)(bin->region + bin->free);
     bin->free = slot->next;
     return slot;
 }
 
-static inline void *bin_pop_mask(struct bin *bin)
+HOT void *bin_pop_mask(struct bin *bin)
 {
     char *slot = bin->base + (size_t)__builtin_ctzll(bin->mask) * bin->slot_size;
     bin->mask &= bin->mask - 1;
     return slot;
 }
 
-static inline void *bin_allocate(struct bin *bin)
+HOT void *bin_allocate(struct bin *bin)
 {
     if (bin->free != 0)
         return bin_pop_free(bin);
@@ -63,32 +65,51 @@ static inline void *bin_allocate(struct bin *bin)
     return bin_refill(bin);
 }
 
+/* Counts a slot freed locally, the `count` before it. The last access to the slab, and a release: whoever reads the count may find the
+ * slab empty and give it away. */
+HOT void bin_count_free(struct slab *slab, uint32_t count)
+{
+    uint32_t settle_at = slab->settle_at;
+    atomic_store_explicit(&slab->freed_count, count + 1, memory_order_release);
+    if (count + 1 == settle_at)
+        slab_settle_owner(slab);
+}
+
+/* Out of line, the end of a free that was its map word's first. */
+void bin_mark_free(struct slab *slab, size_t index, uint32_t count);
+
 /* `bin` is this thread's for the class of `size` at `align` (0: natural); those two are only passed on. */
-static inline void bin_free(struct bin *bin, void *p, size_t size, size_t align)
+HOT void bin_free(struct bin *bin, void *p, size_t size, size_t align)
 {
     struct slab *slab = slab_of(p);
     if (atomic_load_explicit(&slab->bin, memory_order_relaxed) != bin) {
         free_cold(p, size, align);
         return;
     }
-    uint32_t count = atomic_load_explicit(&slab->freed_count, memory_order_relaxed);
     uint32_t offset = region_offset(p);
+    uint32_t count = atomic_load_explicit(&slab->freed_count, memory_order_relaxed);
     if (slab->is_list) {
         if (offset == slab->freed) {
             free_cold(p, size, align);
             return;
         }
-        *(struct link *)p = (struct link){.next = slab->freed, .below = count};
+        struct link *slot = p;
+        slot->next = slab->freed;
+        slot->below = count;
         slab->freed = offset;
-    } else if (!map_add(slab->local, slot_index(offset & region_of(p)->slab_mask, bin->reciprocal))) {
-        free_cold(p, size, align);
-        return;
+    } else {
+        size_t index = slot_index(offset & region_of(p)->slab_mask, bin->reciprocal);
+        uint64_t word = map_add(slab->local, index);
+        if (word & map_bit(index)) {
+            free_cold(p, size, align);
+            return;
+        }
+        if (word == 0) {
+            bin_mark_free(slab, index, count);
+            return;
+        }
     }
-    uint32_t settle_at = slab->settle_at;
-    /* The last access to the slab, and a release: whoever reads this count may find the slab empty and give it away. */
-    atomic_store_explicit(&slab->freed_count, count + 1, memory_order_release);
-    if (count + 1 == settle_at)
-        slab_settle_owner(slab);
+    bin_count_free(slab, count);
 }
 
 #endif

@@ -276,7 +276,7 @@ static void thread_exit(void *subject)
     struct heap *heap = subject;
     heap_self = &heap_late;
     outbox_flush(&heap->outbox);
-    for (unsigned class = 0; class < CLASS_COUNT; class++)
+    for (size_t class = 0; class < CLASS_COUNT; class++)
         bin_retire(&heap->bins[class]);
     heap_put(heap);
 }
@@ -319,7 +319,7 @@ static struct heap *heap_adopt(void)
 }
 
 /* Allocates for a thread that is too late for a heap of its own: with a pooled one, just for this. */
-static void *allocate_late(unsigned class)
+static void *allocate_late(size_t class)
 {
     struct heap *heap = heap_take();
     if (heap == NULL)
@@ -335,7 +335,7 @@ static void free_remote(struct slab *slab, void *p, size_t size, size_t align)
 {
     size_t index = (size_t)((char *)p - slab_start(slab)) / class_slot_size(slab->class);
     size_t word = index / 64;
-    uint64_t bit = (uint64_t)1 << (index % 64);
+    uint64_t bit = map_bit(index);
     struct heap *heap = heap_self->number != 0 ? heap_self : heap_adopt();
     if (heap == NULL) {
         push(slab, word, bit, size, align);
@@ -363,7 +363,7 @@ static struct heap *heap_adopt(void)
     return heap;
 }
 
-static void *allocate_late(unsigned class)
+static void *allocate_late(size_t class)
 {
     (void)class;
     return NULL;
@@ -382,12 +382,18 @@ void *bin_refill(struct bin *bin)
 {
     if (heap_of(bin)->number != 0)
         return refill_owned(bin);
-    unsigned class = bin_class(bin);
+    size_t class = bin_class(bin);
     struct heap *heap = heap_adopt();
     void *p = heap != NULL ? allocate_owned(&heap->bins[class]) : allocate_late(class);
     if (p == NULL)
         errno = ENOMEM;
     return p;
+}
+
+void bin_mark_free(struct slab *slab, size_t index, uint32_t count)
+{
+    map_mark(slab->local, index / 64);
+    bin_count_free(slab, count);
 }
 
 void free_cold(void *p, size_t size, size_t align)
@@ -396,7 +402,7 @@ void free_cold(void *p, size_t size, size_t align)
     struct bin *bin = atomic_load_explicit(&slab->bin, memory_order_relaxed);
     if (bin == NULL)
         misuse_free(p, size, align, "not allocated", NULL);
-    unsigned class = request_class(size, align);
+    size_t class = request_class(size, align);
     if (slab->class != class)
         misuse_free(p, size, align, "wrong size", slab);
     if (bin == bin_of_class(class)) /* its own slab: only a slot that is free already comes here */

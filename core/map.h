@@ -76,18 +76,15 @@ static inline void map_reset_word(struct map *map, size_t word)
 /* The owner's map: marks a word non-empty that was empty. */
 void map_mark(struct map *map, size_t word);
 
-/* Adds a slot to the owner's map. False: it is there already. */
-static inline bool map_add(struct map *map, size_t index)
+static inline uint64_t map_bit(size_t index) { return (uint64_t)1 << (index % 64); }
+
+/* Adds a slot to the owner's map and returns its word as it was: with the slot's bit set, the slot was there already;
+ * 0, the word is to be marked. */
+static inline uint64_t map_add(struct map *map, size_t index)
 {
-    size_t word = index / 64;
-    uint64_t bit = (uint64_t)1 << (index % 64);
-    uint64_t old = atomic_load_explicit(&map->word[word], memory_order_relaxed);
-    if (old & bit)
-        return false;
-    atomic_store_explicit(&map->word[word], old | bit, memory_order_relaxed);
-    if (old == 0)
-        map_mark(map, word);
-    return true;
+    uint64_t old = atomic_load_explicit(&map->word[index / 64], memory_order_relaxed);
+    atomic_store_explicit(&map->word[index / 64], old | map_bit(index), memory_order_relaxed);
+    return old;
 }
 
 /* Takes the next word of free slots out of the owner's map: its bits, and in *word its number. 0: the map is empty. */

@@ -197,7 +197,7 @@ void slab_set_huge(struct slab *slab, bool wanted)
     os_huge_pages(slab_start(slab), slab_size(slab), wanted);
 }
 
-struct map *map_acquire(enum slab_kind kind, unsigned class, size_t slots, bool *clean)
+struct map *map_acquire(enum slab_kind kind, size_t class, size_t slots, bool *clean)
 {
     os_lock_acquire(&pool.lock);
     void *block = pool.maps[kind][class];
@@ -210,7 +210,7 @@ struct map *map_acquire(enum slab_kind kind, unsigned class, size_t slots, bool 
     return block == NULL ? NULL : map_at(block, slots);
 }
 
-void map_release(enum slab_kind kind, unsigned class, size_t slots, struct map *map)
+void map_release(enum slab_kind kind, size_t class, size_t slots, struct map *map)
 {
     void *block = map_block(map, slots);
     os_lock_acquire(&pool.lock);

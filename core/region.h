@@ -81,8 +81,8 @@ void slab_set_huge(struct slab *slab, bool wanted);
 void *meta_allocate(size_t size, size_t align);
 
 /* A block for a map over `slots` slots of a class; *clean tells whether it is still zero. */
-struct map *map_acquire(enum slab_kind kind, unsigned class, size_t slots, bool *clean);
-void map_release(enum slab_kind kind, unsigned class, size_t slots, struct map *map);
+struct map *map_acquire(enum slab_kind kind, size_t class, size_t slots, bool *clean);
+void map_release(enum slab_kind kind, size_t class, size_t slots, struct map *map);
 
 void region_fork_prepare(void);
 void region_fork_done(void);

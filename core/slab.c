@@ -241,7 +241,7 @@ struct slab *slab_take_available(struct bin *bin)
 /* ---- lives ------------------------------------------------------------------------------------------------------ */
 
 /* The maps of a slab's life before serve the next one if it has the same class and way to recycle. */
-static bool acquire_maps(struct slab *slab, enum slab_kind kind, unsigned class, bool is_list)
+static bool acquire_maps(struct slab *slab, enum slab_kind kind, size_t class, bool is_list)
 {
     if (slab->flags & SLAB_HAS_MAPS) {
         if (slab->class == class && slab->is_list == is_list)
@@ -275,7 +275,7 @@ static bool acquire_maps(struct slab *slab, enum slab_kind kind, unsigned class,
     return true;
 }
 
-bool slab_begin(struct slab *slab, struct bin *bin, unsigned class, bool is_list)
+bool slab_begin(struct slab *slab, struct bin *bin, size_t class, bool is_list)
 {
     enum slab_kind kind = region_kind(region_of(slab));
     if (!acquire_maps(slab, kind, class, is_list))

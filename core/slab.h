@@ -121,7 +121,7 @@ static inline char *slab_start(const struct slab *slab)
 }
 
 /* Slots of a class that a slab of a kind has: what fits, and what a map can hold. */
-static inline uint32_t slab_capacity(enum slab_kind kind, unsigned class)
+static inline uint32_t slab_capacity(enum slab_kind kind, size_t class)
 {
     size_t fit = ((size_t)1 << (kind == SLAB_SMALL ? SLAB_SMALL_SHIFT : SLAB_LARGE_SHIFT)) / class_slot_size(class);
     return (uint32_t)(fit < MAP_SLOTS_MAX ? fit : MAP_SLOTS_MAX);
@@ -131,7 +131,7 @@ static inline uint32_t slab_capacity(enum slab_kind kind, unsigned class)
 
 /* Prepares a slab just taken for a new life as the current slab of a bin. False: no memory for its maps; the slab is
  * as it was. */
-bool slab_begin(struct slab *slab, struct bin *bin, unsigned class, bool is_list);
+bool slab_begin(struct slab *slab, struct bin *bin, size_t class, bool is_list);
 
 /* A current slab becomes parked, available or, if it is empty, is given back. `dry`: it was taken up and yielded nothing,
  * because a pusher has counted slots that it has not made reachable yet; it is not listed and asks for one more push. */
