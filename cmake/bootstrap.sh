@@ -1,0 +1,117 @@
+#!/bin/sh
+# From a fresh machine to a result, in one command.
+#
+#   sh cmake/bootstrap.sh test             every test, under every preset
+#   sh cmake/bootstrap.sh bench [ARG...]   the comparison with other allocators; ARGs go to bench/run.py (--quick, ...)
+#
+# What is missing is installed with apt-get; where all is there, nothing is installed and no privilege is needed.
+# Everything built lies under build/.
+set -eu
+cd "$(dirname "$0")/.."
+
+# Requirements, as probe=package (the Debian package that has it). A probe with a slash in front is a file, one that
+# ends in .h a header that the C++ compiler finds, any other a command.
+build_needs='cmake=cmake ninja=ninja-build cc=gcc c++=g++ python3=python3'
+test_needs='pkg-config=pkg-config readelf=binutils'
+test_wants='gtest/gtest.h=libgtest-dev benchmark/benchmark.h=libbenchmark-dev abidiff=abigail-tools
+    clang-tidy-14=clang-tidy clang-format-14=clang-format spin=spin valgrind=valgrind
+    aarch64-linux-gnu-gcc=gcc-aarch64-linux-gnu /usr/aarch64-linux-gnu/include/stdio.h=libc6-dev-arm64-cross'
+bench_wants='gtest/gtest.h=libgtest-dev benchmark/benchmark.h=libbenchmark-dev jemalloc/jemalloc.h=libjemalloc-dev
+    mimalloc.h=libmimalloc-dev gperftools/tcmalloc.h=libgoogle-perftools-dev'
+
+say() {
+    printf '\n== %s\n' "$*"
+}
+
+is_there() {
+    case $1 in
+    /*) [ -e "$1" ] ;;
+    *.h) echo "#include <$1>" | c++ -fsyntax-only -x c++ - 2>/dev/null ;;
+    *) command -v "$1" >/dev/null ;;
+    esac
+}
+
+# missing REQUIREMENT...: prints the packages of those that are not there
+missing() {
+    for requirement in "$@"; do
+        is_there "${requirement%%=*}" || echo "${requirement#*=}"
+    done
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# provide NEEDS WANTS: without a need nothing can be built; without a want CMake fetches it, or leaves tests out
+provide() {
+    packages=$(missing $1 $2)
+    [ -n "$packages" ] || return 0
+    if command -v apt-get >/dev/null; then
+        say "Installing" $packages
+        install="env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends"
+        as_root $install $packages || { as_root apt-get update && as_root $install $packages; } || true
+    fi
+    lacking=$(missing $1)
+    if [ -n "$lacking" ]; then
+        say "Cannot go on without" $lacking "(names of Debian packages): please install them and run this again"
+        exit 1
+    fi
+    lacking=$(missing $2)
+    [ -z "$lacking" ] || say "Going on without" $lacking "(names of Debian packages)"
+}
+
+# count PRESET WHAT: a number from the preset's results
+count() {
+    sed -n "s/^[[:space:]]*$2=\"\([0-9]*\)\"\$/\1/p" "build/$1/tests.xml"
+}
+
+run_tests() {
+    provide "$build_needs $test_needs" "$test_wants"
+    passed=0 failed=0 skipped=0 summary=''
+    for preset in release debug single-threaded asan tsan; do
+        results=build/$preset/tests.xml
+        say "Preset $preset: configure, build and test; results in $results"
+        rm -f "$results"
+        if cmake --preset "$preset" && cmake --build --preset "$preset"; then
+            ctest --preset "$preset" || true # what failed is in the results
+        fi
+        if [ ! -f "$results" ]; then
+            failed=$((failed + 1))
+            summary="$summary
+$preset: not built, or not run"
+            continue
+        fi
+        not_run=$(($(count "$preset" skipped) + $(count "$preset" disabled)))
+        bad=$(count "$preset" failures)
+        good=$(($(count "$preset" tests) - bad - not_run))
+        passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + not_run))
+        summary="$summary
+$preset: $good passed, $bad failed, $not_run skipped; $results"
+    done
+    say "Results, $skipped skipped in all:$summary"
+    echo "$passed passed, $failed failed"
+    [ "$failed" = 0 ]
+}
+
+run_bench() {
+    provide "$build_needs" "$bench_wants"
+    say "Preset release: configure and build"
+    cmake --preset release
+    cmake --build --preset release --target bench_all
+    say "Comparing the allocators; results in build/release/bench"
+    python3 bench/run.py --build-dir build/release "$@"
+}
+
+case ${1-} in
+test)
+    run_tests
+    ;;
+bench)
+    shift
+    run_bench "$@"
+    ;;
+*)
+    sed -n 's/^#   sh/usage: sh/p' "$0" >&2
+    exit 2
+    ;;
+esac
