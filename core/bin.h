@@ -20,16 +20,16 @@
 #define HOT __attribute__((always_inline)) static inline
 
 struct bin {
-    uint32_t free;       /* offset in the region of the next free slot; 0: none */
-    uint32_t slot_size;  /* bytes; 0 in a bin never used */
-    uint64_t mask;       /* free slots of the word taken: bit i is the slot at base + i * slot_size */
-    char *base;          /* address of the word's first slot */
-    char *region;        /* of the current slab */
+    uint32_t free;      /* offset in the region of the next free slot; 0: none */
+    uint32_t slot_size; /* bytes; 0 in a bin never used */
+    uint64_t mask;      /* free slots of the word taken: bit i is the slot at base + i * slot_size */
+    char *base;         /* address of the word's first slot */
+    char *region;       /* of the current slab */
     struct slab *current;
     uint32_t reciprocal; /* of slot_size */
     /* under the heap's lock */
-    slab_id available;   /* list of available slabs */
-    slab_id kept;        /* the one empty slab that stays; 0: none */
+    slab_list available;
+    slab_id kept;         /* the one empty slab that stays; 0: none */
     uint32_t small_owned; /* slabs owned, by kind */
     uint32_t large_owned;
 };

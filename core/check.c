@@ -34,7 +34,8 @@ _Noreturn void misuse(const char *function, const void *p, size_t size, size_t a
     else
         (void)snprintf(holds, sizeof holds, "no block of this library is there");
     char line[256];
-    int length = snprintf(line, sizeof line, "alloc: %s(%p, %zu%s): %s: %s\n", function, p, size, given_align, kind, holds);
+    int length =
+        snprintf(line, sizeof line, "alloc: %s(%p, %zu%s): %s: %s\n", function, p, size, given_align, kind, holds);
     fatal_line(line, sizeof line, length);
 }
 

@@ -9,11 +9,11 @@
 #define SMALL_OWNED_MAX 16
 /* Large slabs of a bin that recycle by list: with the small ones about 8 MiB, what caches hold. Beyond, order counts. */
 #define LARGE_LISTS_MAX 4
-#define SMALL_SLOT_MAX 8192 /* larger slots are cut from large slabs only */
-#define LIST_SLOT_MIN sizeof(struct link)
-#define LIST_SLOT_MAX 4096
-#define HUGE_SLOT_MAX 4096 /* slots so large waste a huge page when only a few are in use */
-#define GRANT_BYTES 8192   /* never-used slots are granted by up to 64, and no more than this at a time */
+#define SMALL_SLOT_MAX  8192 /* larger slots are cut from large slabs only */
+#define LIST_SLOT_MIN   sizeof(struct link)
+#define LIST_SLOT_MAX   4096
+#define HUGE_SLOT_MAX   4096 /* slots so large waste a huge page when only a few are in use */
+#define GRANT_BYTES     8192 /* never-used slots are granted by up to 64, and no more than this at a time */
 
 _Alignas(HEAP_ALIGN) struct heap heap_none;
 _Alignas(HEAP_ALIGN) struct heap heap_late;
@@ -28,9 +28,15 @@ struct heap *heap_self = &heap_none;
 
 static struct os_lock locks[HEAP_LOCKS];
 
-void heap_lock(const struct heap *heap) { os_lock_acquire(&locks[heap->number % HEAP_LOCKS]); }
+void heap_lock(const struct heap *heap)
+{
+    os_lock_acquire(&locks[heap->number % HEAP_LOCKS]);
+}
 
-void heap_unlock(const struct heap *heap) { os_lock_release(&locks[heap->number % HEAP_LOCKS]); }
+void heap_unlock(const struct heap *heap)
+{
+    os_lock_release(&locks[heap->number % HEAP_LOCKS]);
+}
 
 /* ---- filling a bin from one slab --------------------------------------------------------------------------------- */
 
@@ -133,7 +139,8 @@ static struct slab *take_fresh(struct bin *bin)
         return NULL;
     if (!small) {
         /* Huge pages where all of the slab will be used and the bin has shown that it grows. */
-        bool whole = (size_t)slab_capacity(SLAB_LARGE, bin_class(bin)) * bin->slot_size > ((size_t)1 << SLAB_LARGE_SHIFT) / 2;
+        bool whole =
+            (size_t)slab_capacity(SLAB_LARGE, bin_class(bin)) * bin->slot_size > ((size_t)1 << SLAB_LARGE_SHIFT) / 2;
         slab_set_huge(slab, whole && bin->slot_size <= HUGE_SLOT_MAX && bin->large_owned != 0);
     }
     if (slab_begin(slab, bin, bin_class(bin), is_list))
@@ -153,7 +160,10 @@ static void change_current(struct bin *bin, struct slab *next)
 /* The current slab has nothing freed to offer: an available slab, the current one's never-used slots, a fresh slab, in
  * this order. An available slab can turn out dry, when a pusher has not finished yet: nothing is retried then, and the
  * current slab is not parked before its successor has yielded. */
-static void *bin_pop(struct bin *bin) { return bin->free != 0 ? bin_pop_free(bin) : bin_pop_mask(bin); }
+static void *bin_pop(struct bin *bin)
+{
+    return bin->free != 0 ? bin_pop_free(bin) : bin_pop_mask(bin);
+}
 
 static void *refill_slow(struct bin *bin)
 {
@@ -184,8 +194,9 @@ static void *refill_owned(struct bin *bin)
     struct slab *slab = bin->current;
     if (slab != NULL && (fill_local(bin, slab) || fill_remote(bin, slab)))
         return bin_pop(bin);
-    /* Reading the list's head without the lock can only miss a slab that was listed this moment. */
-    if (slab != NULL && bin->available == 0 && fill_fresh(bin, slab))
+    /* Without the lock, this can only miss a slab that was listed this moment. */
+    bool have_available = atomic_load_explicit(&bin->available, memory_order_relaxed) != 0;
+    if (slab != NULL && !have_available && fill_fresh(bin, slab))
         return bin_pop(bin);
     return refill_slow(bin);
 }
@@ -276,7 +287,7 @@ static void thread_exit(void *subject)
     struct heap *heap = subject;
     heap_self = &heap_late;
     outbox_flush(&heap->outbox);
-    for (size_t class = 0; class < CLASS_COUNT; class++)
+    for (size_t class = 0; class < CLASS_COUNT; class ++)
         bin_retire(&heap->bins[class]);
     heap_put(heap);
 }

@@ -1,7 +1,7 @@
 #include "region.h"
 
-#include "heap.h"
 #include "check.h"
+#include "heap.h"
 
 /* ---- the registry of regions ------------------------------------------------------------------------------------ */
 
@@ -146,17 +146,20 @@ static struct slab *pop(slab_id *list)
     if (*list == 0)
         return NULL;
     struct slab *slab = slab_from_id(*list);
-    *list = slab->links[LIST_STATE].next;
+    *list = slab->links[LINKS_STATE].next;
     return slab;
 }
 
 static void push(slab_id *list, struct slab *slab)
 {
-    slab->links[LIST_STATE].next = *list;
+    slab->links[LINKS_STATE].next = *list;
     *list = slab_to_id(slab);
 }
 
-static size_t slab_size(const struct slab *slab) { return (size_t)region_of(slab)->slab_mask + 1; }
+static size_t slab_size(const struct slab *slab)
+{
+    return (size_t)region_of(slab)->slab_mask + 1;
+}
 
 struct slab *slab_take(enum slab_kind kind)
 {

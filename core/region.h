@@ -22,14 +22,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define REGION_SHIFT 27
-#define REGION_SIZE ((size_t)1 << REGION_SHIFT)
+#define REGION_SHIFT     27
+#define REGION_SIZE      ((size_t)1 << REGION_SHIFT)
 #define SLAB_SMALL_SHIFT 16 /* 64 KiB */
 #define SLAB_LARGE_SHIFT 21 /* 2 MiB, one huge page */
-#define SLAB_INDEX_BITS (REGION_SHIFT - SLAB_SMALL_SHIFT)
-#define TABLE_SIZE ((size_t)64 << SLAB_INDEX_BITS)
-#define COMMIT_SIZE ((size_t)2 << 20) /* committed at a time: each commit locks the process's mappings */
-#define ADDRESS_BITS 48
+#define SLAB_INDEX_BITS  (REGION_SHIFT - SLAB_SMALL_SHIFT)
+#define TABLE_SIZE       ((size_t)64 << SLAB_INDEX_BITS)
+#define COMMIT_SIZE      ((size_t)2 << 20) /* committed at a time: each commit locks the process's mappings */
+#define ADDRESS_BITS     48
 
 /* Empty slabs whose memory stays with the process for the next taker, all of them together; beyond it, a slab's memory
  * goes back to the system as the slab comes in. */
@@ -56,7 +56,10 @@ static inline struct region *region_of(const void *p)
     return (struct region *)((uintptr_t)p & ~(uintptr_t)(REGION_SIZE - 1));
 }
 
-static inline uint32_t region_offset(const void *p) { return (uint32_t)((uintptr_t)p & (REGION_SIZE - 1)); }
+static inline uint32_t region_offset(const void *p)
+{
+    return (uint32_t)((uintptr_t)p & (REGION_SIZE - 1));
+}
 
 static inline enum slab_kind region_kind(const struct region *region)
 {

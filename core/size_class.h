@@ -16,25 +16,43 @@
 #include <stdint.h>
 
 #define SLOT_SIZE_MAX ((size_t)512 << 10) /* larger requests are mappings of their own */
-#define ALIGN_MAX ((size_t)64 << 20)      /* the largest alignment, also the largest natural one */
-#define CLASS_COUNT 77                    /* the class of SLOT_SIZE_MAX is number 76 */
+#define ALIGN_MAX     ((size_t)64 << 20)  /* the largest alignment, also the largest natural one */
+#define CLASS_COUNT   77                  /* the class of SLOT_SIZE_MAX is number 76 */
 
 /* Whether a request of `size` bytes gets a slot. False for 0 too, so that one compare keeps both rare cases, no size
  * and a large one, off the hot path. */
-static inline bool size_has_slot(size_t size) { return size - 1 < SLOT_SIZE_MAX; }
+static inline bool size_has_slot(size_t size)
+{
+    return size - 1 < SLOT_SIZE_MAX;
+}
 
-static inline size_t log2_floor(size_t n) { return 63 - (size_t)__builtin_clzll((unsigned long long)n); }
+static inline size_t log2_floor(size_t n)
+{
+    return 63 - (size_t)__builtin_clzll((unsigned long long)n);
+}
 
-static inline bool is_power_of_two(size_t n) { return n != 0 && (n & (n - 1)) == 0; }
+static inline bool is_power_of_two(size_t n)
+{
+    return n != 0 && (n & (n - 1)) == 0;
+}
 
 /* `align` a power of two; the caller knows that it does not overflow. */
-static inline size_t round_up(size_t n, size_t align) { return (n + align - 1) & ~(align - 1); }
+static inline size_t round_up(size_t n, size_t align)
+{
+    return (n + align - 1) & ~(align - 1);
+}
 
 /* The power of two at or above `size`, 1 <= size <= 2^62: 2n - 1 has its leading bit where that power has it. */
-static inline size_t log2_ceil(size_t size) { return log2_floor(2 * size - 1); }
+static inline size_t log2_ceil(size_t size)
+{
+    return log2_floor(2 * size - 1);
+}
 
 /* The natural class of a size that has a slot: the power of two at or above. */
-static inline size_t class_natural(size_t size) { return 4 * log2_ceil(size); }
+static inline size_t class_natural(size_t size)
+{
+    return 4 * log2_ceil(size);
+}
 
 /* The smallest class whose slots hold `size` bytes, 1 <= size <= SLOT_SIZE_MAX. */
 static inline size_t class_tight(size_t size)
@@ -42,7 +60,7 @@ static inline size_t class_tight(size_t size)
     if (size <= 4)
         return class_natural(size);
     size = round_up(size, 8);
-    size_t k = log2_floor(size);            /* 2^k <= size < 2^(k+1), cut into four steps */
+    size_t k = log2_floor(size);                 /* 2^k <= size < 2^(k+1), cut into four steps */
     size = round_up(size, (size_t)1 << (k - 2)); /* may reach 2^(k+1): then the sum below carries into the next k */
     return 4 * k + (size >> (k - 2)) - 4;
 }
@@ -56,7 +74,10 @@ static inline bool size_has_aligned_slot(size_t size, size_t align)
 /* The smallest class whose slots hold `size` bytes and all have alignment `align`, where size_has_aligned_slot. Rounding
  * the size up to the alignment is enough: where the alignment is at most the spacing of the classes around, every class
  * is a multiple of it; where it is more, the rounded size is itself a class. */
-static inline size_t class_aligned(size_t size, size_t align) { return class_tight(round_up(size, align)); }
+static inline size_t class_aligned(size_t size, size_t align)
+{
+    return class_tight(round_up(size, align));
+}
 
 /* The same for a request of either family as cold paths pass it on: `align` 0 means natural, size 0 counts as 1. */
 static inline bool request_has_slot(size_t size, size_t align)
@@ -71,12 +92,21 @@ static inline size_t request_class(size_t size, size_t align)
     return align == 0 ? class_natural(size) : class_aligned(size, align);
 }
 
-static inline uint32_t class_slot_size(size_t class) { return (uint32_t)(((uint64_t)(4 + (class & 3)) << (class >> 2)) >> 2); }
+static inline uint32_t class_slot_size(size_t class)
+{
+    return (uint32_t)(((uint64_t)(4 + (class & 3)) << (class >> 2)) >> 2);
+}
 
 /* Division of an offset within a slab by the slot size, as a multiplication. Exact for every slot's start: offset =
  * q * size gives q + q * e / 2^31 with e < size, and q * e < 2^21, the size of the largest slab. */
-static inline uint32_t class_reciprocal(uint32_t slot_size) { return (uint32_t)((((uint64_t)1 << 31) + slot_size - 1) / slot_size); }
+static inline uint32_t class_reciprocal(uint32_t slot_size)
+{
+    return (uint32_t)((((uint64_t)1 << 31) + slot_size - 1) / slot_size);
+}
 
-static inline uint32_t slot_index(size_t offset, uint32_t reciprocal) { return (uint32_t)(((uint64_t)offset * reciprocal) >> 31); }
+static inline uint32_t slot_index(size_t offset, uint32_t reciprocal)
+{
+    return (uint32_t)(((uint64_t)offset * reciprocal) >> 31);
+}
 
 #endif

@@ -21,21 +21,29 @@ static void set_notify_at(struct slab *slab, uint32_t count)
 
 /* ---- lists, all under the lock of the heap that owns the slab --------------------------------------------------- */
 
-static void list_insert(slab_id *list, struct slab *slab, enum slab_list which)
+static slab_id list_first(const slab_list *list)
 {
-    slab_id id = slab_to_id(slab);
-    slab->links[which] = (struct slab_links){.next = *list, .previous = 0};
-    if (*list != 0)
-        slab_from_id(*list)->links[which].previous = id;
-    *list = id;
+    return atomic_load_explicit(list, memory_order_relaxed);
 }
 
-static void list_remove(slab_id *list, struct slab *slab, enum slab_list which)
+static void list_insert(slab_list *list, struct slab *slab, enum slab_links_use use)
 {
-    struct slab_links own = slab->links[which];
-    *(own.previous == 0 ? list : &slab_from_id(own.previous)->links[which].next) = own.next;
+    slab_id id = slab_to_id(slab), first = list_first(list);
+    slab->links[use] = (struct slab_links){.next = first, .previous = 0};
+    if (first != 0)
+        slab_from_id(first)->links[use].previous = id;
+    atomic_store_explicit(list, id, memory_order_relaxed);
+}
+
+static void list_remove(slab_list *list, struct slab *slab, enum slab_links_use use)
+{
+    struct slab_links own = slab->links[use];
+    if (own.previous != 0)
+        slab_from_id(own.previous)->links[use].next = own.next;
+    else
+        atomic_store_explicit(list, own.next, memory_order_relaxed);
     if (own.next != 0)
-        slab_from_id(own.next)->links[which].previous = own.previous;
+        slab_from_id(own.next)->links[use].previous = own.previous;
 }
 
 static void revisit_add(struct heap *heap, struct slab *slab)
@@ -43,7 +51,7 @@ static void revisit_add(struct heap *heap, struct slab *slab)
     if (slab->flags & SLAB_REVISIT)
         return;
     slab->flags |= SLAB_REVISIT;
-    list_insert(&heap->revisit, slab, LIST_REVISIT);
+    list_insert(&heap->revisit, slab, LINKS_REVISIT);
 }
 
 static void revisit_remove(struct heap *heap, struct slab *slab)
@@ -51,7 +59,7 @@ static void revisit_remove(struct heap *heap, struct slab *slab)
     if ((slab->flags & SLAB_REVISIT) == 0)
         return;
     slab->flags &= (uint8_t)~SLAB_REVISIT;
-    list_remove(&heap->revisit, slab, LIST_REVISIT);
+    list_remove(&heap->revisit, slab, LINKS_REVISIT);
 }
 
 /* ---- settling --------------------------------------------------------------------------------------------------- */
@@ -71,7 +79,7 @@ static void leave_heap(struct slab *slab, struct bin *bin)
 {
     struct heap *heap = heap_of(bin);
     if (slab->state == SLAB_AVAILABLE)
-        list_remove(&bin->available, slab, LIST_STATE);
+        list_remove(&bin->available, slab, LINKS_STATE);
     revisit_remove(heap, slab);
     if (region_kind(region_of(slab)) == SLAB_SMALL)
         bin->small_owned--;
@@ -122,7 +130,7 @@ static enum look look_at(struct slab *slab, struct bin *bin, bool is_owner, bool
         revisit_remove(heap_of(bin), slab);
     if (slab->state == SLAB_PARKED && (keep || (usable >= ripe && !dry))) {
         slab->state = SLAB_AVAILABLE;
-        list_insert(&bin->available, slab, LIST_STATE);
+        list_insert(&bin->available, slab, LINKS_STATE);
     }
     int64_t missing = out;
     if (slab->state == SLAB_PARKED && usable < ripe && ripe - usable < missing)
@@ -162,7 +170,10 @@ static struct bin *lock_owner(struct slab *slab)
     return NULL;
 }
 
-static bool is_idle(const struct slab *slab) { return slab->state == SLAB_PARKED || slab->state == SLAB_AVAILABLE; }
+static bool is_idle(const struct slab *slab)
+{
+    return slab->state == SLAB_PARKED || slab->state == SLAB_AVAILABLE;
+}
 
 void slab_settle_owner(struct slab *slab)
 {
@@ -172,26 +183,6 @@ void slab_settle_owner(struct slab *slab)
     /* Since the free was counted, somebody may have found the slab empty and another heap have taken it. */
     bool is_owner = heap_of(bin) == heap_self;
     enum look look = is_owner && is_idle(slab) ? look_at(slab, bin, true, false) : LOOK_DONE;
-    heap_unlock(heap_of(bin));
-    if (look == LOOK_EMPTY)
-        slab_give_back(slab);
-}
-
-/* After a push that reached the threshold. The slab may be in its next life: then its new owner is served instead. */
-static void settle_pushed(struct slab *slab, uint32_t pushed)
-{
-    struct bin *bin = lock_owner(slab);
-    if (bin == NULL)
-        return;
-    enum look look = LOOK_DONE;
-    int32_t past = (int32_t)(pushed - atomic_load_explicit(&slab->notify_at, memory_order_relaxed));
-    if (slab->state == SLAB_CURRENT)
-        set_notify_at(slab, pushed_count(slab) + EVER);
-    else if (is_idle(slab) && past >= 0) {
-        look = look_at(slab, bin, false, false);
-        if (look == LOOK_AGAIN) /* not a third time: who frees from here on sees a threshold that he reaches */
-            look = look_at(slab, bin, false, false);
-    }
     heap_unlock(heap_of(bin));
     if (look == LOOK_EMPTY)
         slab_give_back(slab);
@@ -221,12 +212,14 @@ struct slab *slab_take_available(struct bin *bin)
     struct heap *heap = heap_of(bin);
     enum look look = LOOK_DONE;
     heap_lock(heap);
-    struct slab *revisited = heap->revisit == 0 ? NULL : slab_from_id(heap->revisit);
+    slab_id first = list_first(&heap->revisit);
+    struct slab *revisited = first == 0 ? NULL : slab_from_id(first);
     if (revisited != NULL)
         look = look_at(revisited, atomic_load_explicit(&revisited->bin, memory_order_relaxed), true, false);
-    struct slab *slab = bin->available == 0 ? NULL : slab_from_id(bin->available);
+    first = list_first(&bin->available);
+    struct slab *slab = first == 0 ? NULL : slab_from_id(first);
     if (slab != NULL) {
-        list_remove(&bin->available, slab, LIST_STATE);
+        list_remove(&bin->available, slab, LINKS_STATE);
         revisit_remove(heap, slab);
         if (bin->kept == slab_to_id(slab))
             bin->kept = 0;
@@ -251,7 +244,7 @@ static bool acquire_maps(struct slab *slab, enum slab_kind kind, size_t class, b
             map_release(kind, slab->class, slots, slab->local);
         if (ALLOC_THREADS)
             map_release(kind, slab->class, slots, slab->remote);
-        slab->flags &= (uint8_t)~(SLAB_HAS_MAPS | SLAB_LOCAL_USED | SLAB_REMOTE_USED);
+        slab->flags &= (uint8_t) ~(SLAB_HAS_MAPS | SLAB_LOCAL_USED | SLAB_REMOTE_USED);
     }
     uint32_t slots = slab_capacity(kind, class);
     bool local_clean = true, remote_clean = true;
@@ -280,7 +273,7 @@ bool slab_begin(struct slab *slab, struct bin *bin, size_t class, bool is_list)
     enum slab_kind kind = region_kind(region_of(slab));
     if (!acquire_maps(slab, kind, class, is_list))
         return false;
-    slab->class = (uint8_t)class;
+    slab->class = (uint8_t) class;
     slab->is_list = is_list;
     if (is_list) {
         slab->freed = 0;
@@ -293,7 +286,8 @@ bool slab_begin(struct slab *slab, struct bin *bin, size_t class, bool is_list)
         map_reset_top(slab->local);
     if (slab->flags & SLAB_REMOTE_USED)
         map_reset_top(slab->remote);
-    if (slab_remote(slab)->popped != pushed_count(slab)) /* not a write of what is there: the line may never have been touched */
+    if (slab_remote(slab)->popped !=
+        pushed_count(slab)) /* not a write of what is there: the line may never have been touched */
         slab_remote(slab)->popped = pushed_count(slab);
 
     struct heap *heap = heap_of(bin);
@@ -311,6 +305,26 @@ bool slab_begin(struct slab *slab, struct bin *bin, size_t class, bool is_list)
 /* ---- pushes ----------------------------------------------------------------------------------------------------- */
 
 #if ALLOC_THREADS
+
+/* After a push that reached the threshold. The slab may be in its next life: then its new owner is served instead. */
+static void settle_pushed(struct slab *slab, uint32_t pushed)
+{
+    struct bin *bin = lock_owner(slab);
+    if (bin == NULL)
+        return;
+    enum look look = LOOK_DONE;
+    int32_t past = (int32_t)(pushed - atomic_load_explicit(&slab->notify_at, memory_order_relaxed));
+    if (slab->state == SLAB_CURRENT)
+        set_notify_at(slab, pushed_count(slab) + EVER);
+    else if (is_idle(slab) && past >= 0) {
+        look = look_at(slab, bin, false, false);
+        if (look == LOOK_AGAIN) /* not a third time: who frees from here on sees a threshold that he reaches */
+            look = look_at(slab, bin, false, false);
+    }
+    heap_unlock(heap_of(bin));
+    if (look == LOOK_EMPTY)
+        slab_give_back(slab);
+}
 
 void slab_push_count(struct slab *slab, unsigned count)
 {

@@ -38,11 +38,15 @@ struct slab_links {
     slab_id next, previous;
 };
 
-enum slab_list {
-    LIST_STATE,   /* its bin's available slabs, or a pool */
-    LIST_REVISIT, /* its heap's slabs that the owner should look at */
-    SLAB_LISTS
+/* What the links are used for: two lists that a slab can be in at the same time. */
+enum slab_links_use {
+    LINKS_STATE,   /* its bin's available slabs, or a pool */
+    LINKS_REVISIT, /* its heap's slabs that the owner should look at */
+    LINKS_USES
 };
+
+/* A list's first slab. Changed under a lock; whether it is empty may be read without. */
+typedef _Atomic slab_id slab_list;
 
 /* What a free slot of a list slab holds. */
 struct link {
@@ -64,7 +68,7 @@ struct slab {
     _Atomic uint32_t notify_at;   /* the remote.pushed at which whoever pushes looks */
     uint32_t granted;             /* slots ever handed out: the lowest ones */
     struct map *remote;           /* what other threads freed */
-    struct slab_links links[SLAB_LISTS];
+    struct slab_links links[LINKS_USES];
     uint8_t class;
     uint8_t is_list; /* 1 or 0 */
     uint8_t state;   /* enum slab_state */
@@ -112,7 +116,10 @@ static inline struct slab *slab_from_id(slab_id id)
     return table + (id & (((slab_id)1 << SLAB_INDEX_BITS) - 1));
 }
 
-static inline struct remote *slab_remote(struct slab *slab) { return (struct remote *)((char *)slab + TABLE_SIZE); }
+static inline struct remote *slab_remote(struct slab *slab)
+{
+    return (struct remote *)((char *)slab + TABLE_SIZE);
+}
 
 static inline char *slab_start(const struct slab *slab)
 {

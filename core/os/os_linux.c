@@ -12,7 +12,10 @@
 #include <pthread.h>
 #endif
 
-size_t os_page_size(void) { return (size_t)sysconf(_SC_PAGESIZE); }
+size_t os_page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
 
 /* ---- mappings --------------------------------------------------------------------------------------------------- */
 
@@ -71,11 +74,20 @@ static void *map_aligned(size_t size, size_t align, int protection)
     return p != NULL ? p : map_wide(size, align, protection);
 }
 
-void *os_reserve(size_t size, size_t align) { return map_aligned(size, align, PROT_NONE); }
+void *os_reserve(size_t size, size_t align)
+{
+    return map_aligned(size, align, PROT_NONE);
+}
 
-bool os_commit(void *start, size_t size) { return mprotect(start, size, PROT_READ | PROT_WRITE) == 0; }
+bool os_commit(void *start, size_t size)
+{
+    return mprotect(start, size, PROT_READ | PROT_WRITE) == 0;
+}
 
-void *os_map(size_t size, size_t align) { return map_aligned(size, align, PROT_READ | PROT_WRITE); }
+void *os_map(size_t size, size_t align)
+{
+    return map_aligned(size, align, PROT_READ | PROT_WRITE);
+}
 
 void os_purge(void *start, size_t size)
 {
@@ -120,28 +132,38 @@ static pthread_mutex_t *mutex_of(struct os_lock *lock)
     return (pthread_mutex_t *)lock->opaque; /* zero is PTHREAD_MUTEX_INITIALIZER with glibc and with musl */
 }
 
-void os_lock_acquire(struct os_lock *lock) { pthread_mutex_lock(mutex_of(lock)); }
+void os_lock_acquire(struct os_lock *lock)
+{
+    pthread_mutex_lock(mutex_of(lock));
+}
 
-void os_lock_release(struct os_lock *lock) { pthread_mutex_unlock(mutex_of(lock)); }
+void os_lock_release(struct os_lock *lock)
+{
+    pthread_mutex_unlock(mutex_of(lock));
+}
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t exit_key;
 static bool have_exit_key;
-static const struct os_events *events_to_start;
+static _Atomic(const struct os_events *) events_to_start;
 
 static void start(void)
 {
-    have_exit_key = pthread_key_create(&exit_key, events_to_start->thread_exit) == 0;
-    pthread_atfork(events_to_start->fork_prepare, events_to_start->fork_done, events_to_start->fork_done);
+    const struct os_events *events = atomic_load_explicit(&events_to_start, memory_order_relaxed);
+    have_exit_key = pthread_key_create(&exit_key, events->thread_exit) == 0;
+    pthread_atfork(events->fork_prepare, events->fork_done, events->fork_done);
 }
 
 void os_start(const struct os_events *events)
 {
-    events_to_start = events; /* the same from every caller */
+    atomic_store_explicit(&events_to_start, events, memory_order_relaxed); /* the same from every caller */
     pthread_once(&once, start);
 }
 
-bool os_at_thread_exit(void *subject) { return have_exit_key && pthread_setspecific(exit_key, subject) == 0; }
+bool os_at_thread_exit(void *subject)
+{
+    return have_exit_key && pthread_setspecific(exit_key, subject) == 0;
+}
 
 #endif
 
