@@ -20,10 +20,7 @@ static void *fail(int error)
     return NULL;
 }
 
-static bool is_valid_align(size_t align)
-{
-    return is_power_of_two(align) && align <= ALIGN_MAX;
-}
+static bool is_valid_align(size_t align) { return is_power_of_two(align) && align <= ALIGN_MAX; }
 
 /* What the hot path leaves: size 0 and large blocks. `align` 0: natural. */
 static OUT_OF_LINE void *allocate_cold(size_t size, size_t align)
@@ -62,10 +59,7 @@ static void *allocate_zeroed(size_t size, size_t align)
     return p;
 }
 
-void *alloc_zalloc(size_t size)
-{
-    return allocate_zeroed(size, 0);
-}
+void *alloc_zalloc(size_t size) { return allocate_zeroed(size, 0); }
 
 void *alloc_zalloc_aligned(size_t size, size_t align)
 {
@@ -204,20 +198,11 @@ static size_t good_size(size_t size, size_t align)
     return request_has_slot(size, align) ? class_slot_size(request_class(size, align)) : large_good_size(size);
 }
 
-size_t alloc_good_size(size_t size)
-{
-    return good_size(size, 0);
-}
+size_t alloc_good_size(size_t size) { return good_size(size, 0); }
 
-size_t alloc_good_size_aligned(size_t size, size_t align)
-{
-    return is_valid_align(align) ? good_size(size, align) : 0;
-}
+size_t alloc_good_size_aligned(size_t size, size_t align) { return is_valid_align(align) ? good_size(size, align) : 0; }
 
-unsigned alloc_version(void)
-{
-    return ALLOC_VERSION;
-}
+unsigned alloc_version(void) { return ALLOC_VERSION; }
 
 #define TEXT(x)                           #x
 #define VERSION_TEXT(major, minor, patch) TEXT(major) "." TEXT(minor) "." TEXT(patch)

@@ -68,14 +68,8 @@ static inline void check_named(const char *function, const void *p, size_t size,
     (void)size;
     (void)align;
 }
-static inline void check_slab(struct slab *slab)
-{
-    (void)slab;
-}
-static inline void check_slab_quiet(struct slab *slab)
-{
-    (void)slab;
-}
+static inline void check_slab(struct slab *slab) { (void)slab; }
+static inline void check_slab_quiet(struct slab *slab) { (void)slab; }
 
 #endif
 

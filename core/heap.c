@@ -28,15 +28,9 @@ struct heap *heap_self = &heap_none;
 
 static struct os_lock locks[HEAP_LOCKS];
 
-void heap_lock(const struct heap *heap)
-{
-    os_lock_acquire(&locks[heap->number % HEAP_LOCKS]);
-}
+void heap_lock(const struct heap *heap) { os_lock_acquire(&locks[heap->number % HEAP_LOCKS]); }
 
-void heap_unlock(const struct heap *heap)
-{
-    os_lock_release(&locks[heap->number % HEAP_LOCKS]);
-}
+void heap_unlock(const struct heap *heap) { os_lock_release(&locks[heap->number % HEAP_LOCKS]); }
 
 /* ---- filling a bin from one slab --------------------------------------------------------------------------------- */
 
@@ -160,10 +154,7 @@ static void change_current(struct bin *bin, struct slab *next)
 /* The current slab has nothing freed to offer: an available slab, the current one's never-used slots, a fresh slab, in
  * this order. An available slab can turn out dry, when a pusher has not finished yet: nothing is retried then, and the
  * current slab is not parked before its successor has yielded. */
-static void *bin_pop(struct bin *bin)
-{
-    return bin->free != 0 ? bin_pop_free(bin) : bin_pop_mask(bin);
-}
+static void *bin_pop(struct bin *bin) { return bin->free != 0 ? bin_pop_free(bin) : bin_pop_mask(bin); }
 
 static void *refill_slow(struct bin *bin)
 {

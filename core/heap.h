@@ -46,10 +46,7 @@ static inline struct heap *heap_of(const struct bin *bin)
     return (struct heap *)((uintptr_t)bin & ~(uintptr_t)(HEAP_ALIGN - 1));
 }
 
-static inline size_t bin_class(const struct bin *bin)
-{
-    return (size_t)(bin - heap_of(bin)->bins);
-}
+static inline size_t bin_class(const struct bin *bin) { return (size_t)(bin - heap_of(bin)->bins); }
 
 void heap_lock(const struct heap *heap);
 void heap_unlock(const struct heap *heap);
@@ -58,9 +55,6 @@ void heap_unlock(const struct heap *heap);
 void bin_retire(struct bin *bin);
 
 /* The bin of the calling thread for a class: one of heap_none's or heap_late's where the thread has no heap. */
-static inline struct bin *bin_of_class(size_t class)
-{
-    return &heap_self->bins[class];
-}
+static inline struct bin *bin_of_class(size_t class) { return &heap_self->bins[class]; }
 
 #endif

@@ -11,10 +11,7 @@ size_t large_good_size(size_t size)
     return size > (size_t)PTRDIFF_MAX - os_page_size() ? 0 : round_up(size, os_page_size());
 }
 
-size_t large_natural_align(size_t size)
-{
-    return size > ALIGN_MAX / 2 ? ALIGN_MAX : (size_t)1 << log2_ceil(size);
-}
+size_t large_natural_align(size_t size) { return size > ALIGN_MAX / 2 ? ALIGN_MAX : (size_t)1 << log2_ceil(size); }
 
 void *large_allocate(size_t size, size_t align)
 {
@@ -25,10 +22,7 @@ void *large_allocate(size_t size, size_t align)
     return p;
 }
 
-void large_free(void *p, size_t size)
-{
-    os_release(p, large_good_size(size));
-}
+void large_free(void *p, size_t size) { os_release(p, large_good_size(size)); }
 
 void *large_resize(void *p, size_t old_size, size_t new_size, size_t align)
 {

@@ -3,10 +3,7 @@
 #include "check.h"
 
 /* The bits of a top-level word that come at or after the cursor; all of them in the other word. */
-static uint64_t from_cursor(uint64_t top, size_t bit)
-{
-    return top & (~(uint64_t)0 << bit);
-}
+static uint64_t from_cursor(uint64_t top, size_t bit) { return top & (~(uint64_t)0 << bit); }
 
 /* The next non-empty group after the one taken last, wrapping at the end; -1 when all are empty. In the cursor's order
  * a word has had the time of a whole round to fill: lowest first would keep taking words with one slot in them. */

@@ -34,14 +34,8 @@ struct map {
 
 _Static_assert(sizeof(struct map) == 32, "the words start 32 bytes into a map");
 
-static inline size_t map_words(size_t slots)
-{
-    return (slots + 63) / 64;
-}
-static inline size_t map_groups(size_t slots)
-{
-    return (map_words(slots) + 63) / 64;
-}
+static inline size_t map_words(size_t slots) { return (slots + 63) / 64; }
+static inline size_t map_groups(size_t slots) { return (map_words(slots) + 63) / 64; }
 
 static inline size_t map_bytes(size_t slots)
 {
@@ -53,15 +47,9 @@ static inline struct map *map_at(void *block, size_t slots)
 {
     return (struct map *)((uint64_t *)block + map_groups(slots));
 }
-static inline void *map_block(struct map *map, size_t slots)
-{
-    return (uint64_t *)map - map_groups(slots);
-}
+static inline void *map_block(struct map *map, size_t slots) { return (uint64_t *)map - map_groups(slots); }
 
-static inline _Atomic uint64_t *map_group(struct map *map, size_t group)
-{
-    return (_Atomic uint64_t *)map - 1 - group;
-}
+static inline _Atomic uint64_t *map_group(struct map *map, size_t group) { return (_Atomic uint64_t *)map - 1 - group; }
 
 /* Without the instruction, which not every x86-64 has, the compiler would call its library. */
 static inline unsigned population(uint64_t mask)
@@ -91,10 +79,7 @@ static inline void map_reset_word(struct map *map, size_t word)
 /* The owner's map: marks a word non-empty that was empty. */
 void map_mark(struct map *map, size_t word);
 
-static inline uint64_t map_bit(size_t index)
-{
-    return (uint64_t)1 << (index % 64);
-}
+static inline uint64_t map_bit(size_t index) { return (uint64_t)1 << (index % 64); }
 
 /* Adds a slot to the owner's map and returns its word as it was: with the slot's bit set, the slot was there already;
  * 0, the word is to be marked. */

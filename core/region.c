@@ -156,10 +156,7 @@ static void push(slab_id *list, struct slab *slab)
     *list = slab_to_id(slab);
 }
 
-static size_t slab_size(const struct slab *slab)
-{
-    return (size_t)region_of(slab)->slab_mask + 1;
-}
+static size_t slab_size(const struct slab *slab) { return (size_t)region_of(slab)->slab_mask + 1; }
 
 struct slab *slab_take(enum slab_kind kind)
 {

@@ -56,10 +56,7 @@ static inline struct region *region_of(const void *p)
     return (struct region *)((uintptr_t)p & ~(uintptr_t)(REGION_SIZE - 1));
 }
 
-static inline uint32_t region_offset(const void *p)
-{
-    return (uint32_t)((uintptr_t)p & (REGION_SIZE - 1));
-}
+static inline uint32_t region_offset(const void *p) { return (uint32_t)((uintptr_t)p & (REGION_SIZE - 1)); }
 
 static inline enum slab_kind region_kind(const struct region *region)
 {

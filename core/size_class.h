@@ -21,38 +21,20 @@
 
 /* Whether a request of `size` bytes gets a slot. False for 0 too, so that one compare keeps both rare cases, no size
  * and a large one, off the hot path. */
-static inline bool size_has_slot(size_t size)
-{
-    return size - 1 < SLOT_SIZE_MAX;
-}
+static inline bool size_has_slot(size_t size) { return size - 1 < SLOT_SIZE_MAX; }
 
-static inline size_t log2_floor(size_t n)
-{
-    return 63 - (size_t)__builtin_clzll((unsigned long long)n);
-}
+static inline size_t log2_floor(size_t n) { return 63 - (size_t)__builtin_clzll((unsigned long long)n); }
 
-static inline bool is_power_of_two(size_t n)
-{
-    return n != 0 && (n & (n - 1)) == 0;
-}
+static inline bool is_power_of_two(size_t n) { return n != 0 && (n & (n - 1)) == 0; }
 
 /* `align` a power of two; the caller knows that it does not overflow. */
-static inline size_t round_up(size_t n, size_t align)
-{
-    return (n + align - 1) & ~(align - 1);
-}
+static inline size_t round_up(size_t n, size_t align) { return (n + align - 1) & ~(align - 1); }
 
 /* The power of two at or above `size`, 1 <= size <= 2^62: 2n - 1 has its leading bit where that power has it. */
-static inline size_t log2_ceil(size_t size)
-{
-    return log2_floor(2 * size - 1);
-}
+static inline size_t log2_ceil(size_t size) { return log2_floor(2 * size - 1); }
 
 /* The natural class of a size that has a slot: the power of two at or above. */
-static inline size_t class_natural(size_t size)
-{
-    return 4 * log2_ceil(size);
-}
+static inline size_t class_natural(size_t size) { return 4 * log2_ceil(size); }
 
 /* The smallest class whose slots hold `size` bytes, 1 <= size <= SLOT_SIZE_MAX. */
 static inline size_t class_tight(size_t size)
@@ -74,10 +56,7 @@ static inline bool size_has_aligned_slot(size_t size, size_t align)
 /* The smallest class whose slots hold `size` bytes and all have alignment `align`, where size_has_aligned_slot. Rounding
  * the size up to the alignment is enough: where the alignment is at most the spacing of the classes around, every class
  * is a multiple of it; where it is more, the rounded size is itself a class. */
-static inline size_t class_aligned(size_t size, size_t align)
-{
-    return class_tight(round_up(size, align));
-}
+static inline size_t class_aligned(size_t size, size_t align) { return class_tight(round_up(size, align)); }
 
 /* The same for a request of either family as cold paths pass it on: `align` 0 means natural, size 0 counts as 1. */
 static inline bool request_has_slot(size_t size, size_t align)

@@ -21,10 +21,7 @@ static void set_notify_at(struct slab *slab, uint32_t count)
 
 /* ---- lists, all under the lock of the heap that owns the slab --------------------------------------------------- */
 
-static slab_id list_first(const slab_list *list)
-{
-    return atomic_load_explicit(list, memory_order_relaxed);
-}
+static slab_id list_first(const slab_list *list) { return atomic_load_explicit(list, memory_order_relaxed); }
 
 static void list_insert(slab_list *list, struct slab *slab, enum slab_links_use use)
 {
@@ -170,10 +167,7 @@ static struct bin *lock_owner(struct slab *slab)
     return NULL;
 }
 
-static bool is_idle(const struct slab *slab)
-{
-    return slab->state == SLAB_PARKED || slab->state == SLAB_AVAILABLE;
-}
+static bool is_idle(const struct slab *slab) { return slab->state == SLAB_PARKED || slab->state == SLAB_AVAILABLE; }
 
 void slab_settle_owner(struct slab *slab)
 {

@@ -116,10 +116,7 @@ static inline struct slab *slab_from_id(slab_id id)
     return table + (id & (((slab_id)1 << SLAB_INDEX_BITS) - 1));
 }
 
-static inline struct remote *slab_remote(struct slab *slab)
-{
-    return (struct remote *)((char *)slab + TABLE_SIZE);
-}
+static inline struct remote *slab_remote(struct slab *slab) { return (struct remote *)((char *)slab + TABLE_SIZE); }
 
 static inline char *slab_start(const struct slab *slab)
 {

@@ -55,14 +55,8 @@ bool os_at_thread_exit(void *subject);
 struct os_lock {
     char unused;
 };
-static inline void os_lock_acquire(struct os_lock *lock)
-{
-    (void)lock;
-}
-static inline void os_lock_release(struct os_lock *lock)
-{
-    (void)lock;
-}
+static inline void os_lock_acquire(struct os_lock *lock) { (void)lock; }
+static inline void os_lock_release(struct os_lock *lock) { (void)lock; }
 
 #endif
 

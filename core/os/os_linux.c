@@ -12,10 +12,7 @@
 #include <pthread.h>
 #endif
 
-size_t os_page_size(void)
-{
-    return (size_t)sysconf(_SC_PAGESIZE);
-}
+size_t os_page_size(void) { return (size_t)sysconf(_SC_PAGESIZE); }
 
 /* ---- mappings --------------------------------------------------------------------------------------------------- */
 
@@ -74,20 +71,11 @@ static void *map_aligned(size_t size, size_t align, int protection)
     return p != NULL ? p : map_wide(size, align, protection);
 }
 
-void *os_reserve(size_t size, size_t align)
-{
-    return map_aligned(size, align, PROT_NONE);
-}
+void *os_reserve(size_t size, size_t align) { return map_aligned(size, align, PROT_NONE); }
 
-bool os_commit(void *start, size_t size)
-{
-    return mprotect(start, size, PROT_READ | PROT_WRITE) == 0;
-}
+bool os_commit(void *start, size_t size) { return mprotect(start, size, PROT_READ | PROT_WRITE) == 0; }
 
-void *os_map(size_t size, size_t align)
-{
-    return map_aligned(size, align, PROT_READ | PROT_WRITE);
-}
+void *os_map(size_t size, size_t align) { return map_aligned(size, align, PROT_READ | PROT_WRITE); }
 
 void os_purge(void *start, size_t size)
 {
@@ -132,15 +120,9 @@ static pthread_mutex_t *mutex_of(struct os_lock *lock)
     return (pthread_mutex_t *)lock->opaque; /* zero is PTHREAD_MUTEX_INITIALIZER with glibc and with musl */
 }
 
-void os_lock_acquire(struct os_lock *lock)
-{
-    pthread_mutex_lock(mutex_of(lock));
-}
+void os_lock_acquire(struct os_lock *lock) { pthread_mutex_lock(mutex_of(lock)); }
 
-void os_lock_release(struct os_lock *lock)
-{
-    pthread_mutex_unlock(mutex_of(lock));
-}
+void os_lock_release(struct os_lock *lock) { pthread_mutex_unlock(mutex_of(lock)); }
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t exit_key;
@@ -160,10 +142,7 @@ void os_start(const struct os_events *events)
     pthread_once(&once, start);
 }
 
-bool os_at_thread_exit(void *subject)
-{
-    return have_exit_key && pthread_setspecific(exit_key, subject) == 0;
-}
+bool os_at_thread_exit(void *subject) { return have_exit_key && pthread_setspecific(exit_key, subject) == 0; }
 
 #endif
 
