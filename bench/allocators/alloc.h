@@ -1,0 +1,37 @@
+// alloc, by its sized interface. Powers of two take the natural functions; other sizes the aligned ones, with the
+// alignment malloc gives. Where the size is a constant, so is the choice.
+#include <alloc/alloc_std.h>
+
+#include <string>
+
+namespace allocator
+{
+
+constexpr size_t malloc_alignment = 16;
+
+constexpr bool is_power_of_two(size_t size)
+{
+    return (size & (size - 1)) == 0;
+}
+
+inline void *allocate(size_t size)
+{
+    return is_power_of_two(size) ? alloc_malloc(size) : alloc_malloc_aligned(size, malloc_alignment);
+}
+
+inline void release(void *ptr, size_t size)
+{
+    is_power_of_two(size) ? alloc_free(ptr, size) : alloc_free_aligned(ptr, size, malloc_alignment);
+}
+
+inline const void *entry()
+{
+    return reinterpret_cast<const void *>(alloc_malloc);
+}
+
+inline std::string version()
+{
+    return alloc_version_string();
+}
+
+} // namespace allocator

@@ -1,0 +1,30 @@
+// mimalloc, by its own names and with the size.
+#include <mimalloc.h>
+
+#include <string>
+
+namespace allocator
+{
+
+inline void *allocate(size_t size)
+{
+    return mi_malloc(size);
+}
+
+inline void release(void *ptr, size_t size)
+{
+    mi_free_size(ptr, size);
+}
+
+inline const void *entry()
+{
+    return reinterpret_cast<const void *>(mi_malloc);
+}
+
+inline std::string version()
+{
+    const int number = mi_version(); // 209 is 2.0.9
+    return std::to_string(number / 100) + "." + std::to_string(number / 10 % 10) + "." + std::to_string(number % 10);
+}
+
+} // namespace allocator

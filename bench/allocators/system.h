@@ -1,0 +1,35 @@
+// malloc and free of the C library.
+#include <cstdlib>
+#include <string>
+#ifdef __GLIBC__
+#include <gnu/libc-version.h>
+#endif
+
+namespace allocator
+{
+
+inline void *allocate(size_t size)
+{
+    return std::malloc(size);
+}
+
+inline void release(void *ptr, size_t)
+{
+    std::free(ptr);
+}
+
+inline const void *entry()
+{
+    return reinterpret_cast<const void *>(std::malloc);
+}
+
+inline std::string version()
+{
+#ifdef __GLIBC__
+    return std::string("glibc ") + gnu_get_libc_version();
+#else
+    return "?";
+#endif
+}
+
+} // namespace allocator

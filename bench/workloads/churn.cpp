@@ -1,0 +1,80 @@
+// Random replacement: among so many live objects one is freed, and another allocated in its place.
+//
+// The number of replacements is fixed, so that every allocator goes through the same history. Twice as many as there
+// are objects come before the timed ones: what is measured is the steady state and not the fresh heap.
+#include "harness.h"
+
+namespace
+{
+
+const size_t replacements = bench::scaled(5'000'000);
+constexpr size_t object_size = 32;
+constexpr size_t mixed_smallest = 16;
+constexpr size_t mixed_largest = 256;
+
+void churn(benchmark::State &state)
+{
+    bench::Random random;
+    bench::Array<void *> live(bench::scaled(static_cast<size_t>(state.range(0))));
+    const auto replace = [&] {
+        void *&object = live[random.below(live.size())];
+        allocator::release(object, object_size);
+        object = bench::make_object(object_size);
+    };
+
+    for (void *&object : live)
+        object = bench::make_object(object_size);
+    for (size_t i = 0; i < 2 * live.size(); i++)
+        replace();
+    for (auto _ : state)
+        for (size_t i = 0; i < replacements; i++)
+            replace();
+    bench::finish(state, replacements);
+    for (void *object : live)
+        allocator::release(object, object_size);
+}
+
+struct Sized {
+    void *object;
+    size_t size;
+};
+
+// Sizes from 16 to 256 bytes, every one as likely as any other.
+void churn_mixed(benchmark::State &state)
+{
+    bench::Random random;
+    bench::Array<Sized> live(bench::scaled(static_cast<size_t>(state.range(0))));
+    const auto fill = [&](Sized &entry) {
+        entry.size = mixed_smallest + random.below(mixed_largest - mixed_smallest + 1);
+        entry.object = bench::make_object(entry.size);
+    };
+    const auto replace = [&] {
+        Sized &entry = live[random.below(live.size())];
+        allocator::release(entry.object, entry.size);
+        fill(entry);
+    };
+
+    for (Sized &entry : live)
+        fill(entry);
+    for (size_t i = 0; i < 2 * live.size(); i++)
+        replace();
+    for (auto _ : state)
+        for (size_t i = 0; i < replacements; i++)
+            replace();
+    bench::finish(state, replacements);
+    for (const Sized &entry : live)
+        allocator::release(entry.object, entry.size);
+}
+
+BENCHMARK(churn)
+    ->Arg(10'000)
+    ->Arg(100'000)
+    ->Arg(200'000)
+    ->Arg(500'000)
+    ->Arg(4'000'000)
+    ->Iterations(1)
+
+    ->Threads(1);
+BENCHMARK(churn_mixed)->Arg(100'000)->Arg(500'000)->Iterations(1)->Threads(1);
+
+} // namespace
