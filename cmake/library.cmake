@@ -27,9 +27,10 @@ target_include_directories(alloc_objects PRIVATE "${PROJECT_SOURCE_DIR}/core" "$
 target_compile_definitions(alloc_objects PRIVATE
     ALLOC_THREADS=$<BOOL:${ALLOC_THREADS}> ALLOC_DEBUG=$<BOOL:${ALLOC_DEBUG}>)
 # No jump tables: the proof of loop-freedom follows every edge of a function's graph. The fast paths are written for
-# -O2; -O3 would only make them longer.
+# -O2; -O3 would only make them longer. No vectors of two words: a free stores two, and packing them first costs more.
 target_compile_options(alloc_objects PRIVATE
     -fno-plt -fno-semantic-interposition -ftls-model=initial-exec -fno-jump-tables
+    -fno-tree-slp-vectorize
     $<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:-O2>
     $<$<BOOL:${PROJECT_IS_TOP_LEVEL}>:-Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes>)
 
