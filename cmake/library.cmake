@@ -9,8 +9,11 @@ if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR NOT CMAKE_SIZEOF_VOID_P EQUAL 8)
     message(FATAL_ERROR "alloc is written for 64-bit Linux; ${CMAKE_SYSTEM_NAME} with pointers of "
         "${CMAKE_SIZEOF_VOID_P} bytes is neither")
 endif()
-file(GLOB alloc_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/core/*.c" "${PROJECT_SOURCE_DIR}/core/os/*.c"
-    "${PROJECT_SOURCE_DIR}/abi/*.c")
+set(alloc_sources
+    abi/alloc_std.c
+    core/check.c core/heap.c core/large.c core/map.c core/region.c core/slab.c
+    core/os/os_linux.c)
+list(TRANSFORM alloc_sources PREPEND "${PROJECT_SOURCE_DIR}/")
 
 if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
     set(CMAKE_BUILD_TYPE Release)

@@ -35,10 +35,11 @@ pkg-config)
     export PKG_CONFIG_PATH
     flags=$(pkg-config --cflags --libs alloc)
     [ "$kind" = shared ] || flags="-static $(pkg-config --static --cflags --libs alloc)"
+    # Here the headers are no system headers, so the compilers judge them too.
+    strict='-O2 -Wall -Wextra -Wpedantic -Wconversion -Wcast-qual -Wshadow -Werror'
     set -x
-    # $flags is a list of words
-    "$CC" -std=c99 "$source/consumer.c" -o "$work/consumer_c" $flags
-    "$CXX" -std=c++11 "$source/consumer.cpp" -o "$work/consumer_cxx" $flags
+    "$CC" -std=c99 $strict "$source/consumer.c" -o "$work/consumer_c" $flags
+    "$CXX" -std=c++11 $strict -Wold-style-cast "$source/consumer.cpp" -o "$work/consumer_cxx" $flags
     set +x
     LD_LIBRARY_PATH=$(pkg-config --variable=libdir alloc)
     export LD_LIBRARY_PATH
