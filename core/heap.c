@@ -12,7 +12,7 @@
 #define SMALL_SLOT_MAX  8192 /* larger slots are cut from large slabs only */
 #define LIST_SLOT_MIN   sizeof(struct link)
 #define LIST_SLOT_MAX   4096
-#define HUGE_SLOT_MAX   4096 /* slots so large waste a huge page when only a few are in use */
+#define HUGE_SLOT_MAX   4096 /* larger slots waste huge pages when only a few are in use */
 #define GRANT_BYTES     8192 /* never-used slots are granted by up to 64, and no more than this at a time */
 
 _Alignas(HEAP_ALIGN) struct heap heap_none;
@@ -132,10 +132,10 @@ static struct slab *take_fresh(struct bin *bin)
     if (slab == NULL)
         return NULL;
     if (!small) {
-        /* Huge pages where all of the slab will be used and the bin has shown that it grows. */
-        bool whole =
-            (size_t)slab_capacity(SLAB_LARGE, bin_class(bin)) * bin->slot_size > ((size_t)1 << SLAB_LARGE_SHIFT) / 2;
-        slab_set_huge(slab, whole && bin->slot_size <= HUGE_SLOT_MAX && bin->large_owned != 0);
+        /* Huge pages for bins past their lists, where all of the slab will be used: one page too many is then a few
+         * percent of what the bin holds. */
+        bool whole = (size_t)slab_capacity(SLAB_LARGE, bin_class(bin)) * bin->slot_size > kind_size(SLAB_LARGE) / 2;
+        slab_set_huge(slab, whole && bin->slot_size <= HUGE_SLOT_MAX && bin->large_owned >= LARGE_LISTS_MAX);
     }
     if (slab_begin(slab, bin, bin_class(bin), is_list))
         return slab;

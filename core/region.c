@@ -82,17 +82,15 @@ static bool region_begin(struct frontier *frontier, enum slab_kind kind)
     struct frontier fresh;
     if (!frontier_reserve(&fresh))
         return false;
-    unsigned shift = kind == SLAB_SMALL ? SLAB_SMALL_SHIFT : SLAB_LARGE_SHIFT;
-    size_t tables = round_up(2 * TABLE_SIZE, (size_t)1 << shift);
+    size_t tables = round_up(2 * TABLE_SIZE, kind_size(kind));
     size_t size = (size_t)(fresh.end - fresh.next);
     struct region *region = (struct region *)frontier_take(&fresh, tables);
     if (region == NULL || !check_region_begin(region)) {
         os_release(fresh.end - size, size);
         return false;
     }
-    region->slab_shift = shift;
-    region->slab_mask = ((uint32_t)1 << shift) - 1;
-    region->slab_count = (uint32_t)(size >> shift);
+    region->slab_shift = kind_shift(kind);
+    region->slab_mask = (uint32_t)kind_size(kind) - 1;
     register_region(region);
     *frontier = fresh;
     return true;
@@ -101,7 +99,7 @@ static bool region_begin(struct frontier *frontier, enum slab_kind kind)
 static struct slab *slab_fresh(enum slab_kind kind)
 {
     struct frontier *frontier = &growth.slabs[kind];
-    size_t size = (size_t)1 << (kind == SLAB_SMALL ? SLAB_SMALL_SHIFT : SLAB_LARGE_SHIFT);
+    size_t size = kind_size(kind);
     os_lock_acquire(&growth.lock);
     char *start = NULL;
     if (frontier_has(frontier, size) || region_begin(frontier, kind))
@@ -156,7 +154,7 @@ static void push(slab_id *list, struct slab *slab)
     *list = slab_to_id(slab);
 }
 
-static size_t slab_size(const struct slab *slab) { return (size_t)region_of(slab)->slab_mask + 1; }
+static size_t slab_size(const struct slab *slab) { return kind_size(region_kind(region_of(slab))); }
 
 struct slab *slab_take(enum slab_kind kind)
 {

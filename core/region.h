@@ -37,14 +37,18 @@
 
 enum slab_kind { SLAB_SMALL, SLAB_LARGE, SLAB_KINDS };
 
+static inline unsigned kind_shift(enum slab_kind kind)
+{
+    return kind == SLAB_SMALL ? SLAB_SMALL_SHIFT : SLAB_LARGE_SHIFT;
+}
+static inline size_t kind_size(enum slab_kind kind) { return (size_t)1 << kind_shift(kind); }
+
 /* Immutable once the region serves slabs. */
 struct region {
     uint32_t slab_shift;
-    uint32_t slab_mask;  /* slab size - 1 */
-    uint32_t slab_count; /* table entries, the tables' own slabs included */
-    uint32_t unused;
+    uint32_t slab_mask;       /* slab size - 1 */
     _Atomic uint64_t *shadow; /* debug builds: a bit per byte, set at the start of every slot handed out */
-    char padding[40];
+    char padding[48];
 };
 
 _Static_assert(sizeof(struct region) == 64, "the region takes the place of a slab's header");

@@ -127,7 +127,7 @@ static inline char *slab_start(const struct slab *slab)
 /* Slots of a class that a slab of a kind has: what fits, and what a map can hold. */
 static inline uint32_t slab_capacity(enum slab_kind kind, size_t class)
 {
-    size_t fit = ((size_t)1 << (kind == SLAB_SMALL ? SLAB_SMALL_SHIFT : SLAB_LARGE_SHIFT)) / class_slot_size(class);
+    size_t fit = kind_size(kind) / class_slot_size(class);
     return (uint32_t)(fit < MAP_SLOTS_MAX ? fit : MAP_SLOTS_MAX);
 }
 
