@@ -9,10 +9,7 @@ namespace allocator
 
 constexpr size_t malloc_alignment = 16;
 
-constexpr bool is_power_of_two(size_t size)
-{
-    return (size & (size - 1)) == 0;
-}
+constexpr bool is_power_of_two(size_t size) { return (size & (size - 1)) == 0; }
 
 inline void *allocate(size_t size)
 {
@@ -24,14 +21,8 @@ inline void release(void *ptr, size_t size)
     is_power_of_two(size) ? alloc_free(ptr, size) : alloc_free_aligned(ptr, size, malloc_alignment);
 }
 
-inline const void *entry()
-{
-    return reinterpret_cast<const void *>(alloc_malloc);
-}
+inline const void *entry() { return reinterpret_cast<const void *>(alloc_malloc); }
 
-inline std::string version()
-{
-    return alloc_version_string();
-}
+inline std::string version() { return alloc_version_string(); }
 
 } // namespace allocator

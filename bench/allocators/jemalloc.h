@@ -6,20 +6,11 @@
 namespace allocator
 {
 
-inline void *allocate(size_t size)
-{
-    return malloc(size);
-}
+inline void *allocate(size_t size) { return malloc(size); }
 
-inline void release(void *ptr, size_t size)
-{
-    sdallocx(ptr, size, 0);
-}
+inline void release(void *ptr, size_t size) { sdallocx(ptr, size, 0); }
 
-inline const void *entry()
-{
-    return reinterpret_cast<const void *>(sdallocx);
-}
+inline const void *entry() { return reinterpret_cast<const void *>(sdallocx); }
 
 inline std::string version()
 {

@@ -6,20 +6,11 @@
 namespace allocator
 {
 
-inline void *allocate(size_t size)
-{
-    return mi_malloc(size);
-}
+inline void *allocate(size_t size) { return mi_malloc(size); }
 
-inline void release(void *ptr, size_t size)
-{
-    mi_free_size(ptr, size);
-}
+inline void release(void *ptr, size_t size) { mi_free_size(ptr, size); }
 
-inline const void *entry()
-{
-    return reinterpret_cast<const void *>(mi_malloc);
-}
+inline const void *entry() { return reinterpret_cast<const void *>(mi_malloc); }
 
 inline std::string version()
 {

@@ -8,20 +8,11 @@
 namespace allocator
 {
 
-inline void *allocate(size_t size)
-{
-    return std::malloc(size);
-}
+inline void *allocate(size_t size) { return std::malloc(size); }
 
-inline void release(void *ptr, size_t)
-{
-    std::free(ptr);
-}
+inline void release(void *ptr, size_t) { std::free(ptr); }
 
-inline const void *entry()
-{
-    return reinterpret_cast<const void *>(std::malloc);
-}
+inline const void *entry() { return reinterpret_cast<const void *>(std::malloc); }
 
 inline std::string version()
 {
