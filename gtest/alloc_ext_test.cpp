@@ -14,10 +14,7 @@ struct Point {
     double x, y, z;
 };
 
-bool is_aligned(const void *ptr, size_t align)
-{
-    return reinterpret_cast<uintptr_t>(ptr) % align == 0;
-}
+bool is_aligned(const void *ptr, size_t align) { return reinterpret_cast<uintptr_t>(ptr) % align == 0; }
 
 TEST(AllocNew, GivesAnAlignedObjectOfItsType)
 {
