@@ -134,14 +134,13 @@ static void verify_old(const char *function, const void *ptr, size_t size, size_
         misuse(function, ptr, size, align, "wrong size", slab);
 }
 
-static void *resize_large(void *ptr, size_t old_size, size_t new_size, size_t align)
+static void *resize_large(const char *function, void *ptr, size_t old_size, size_t new_size, size_t align)
 {
+    check_freed(function, ptr, old_size, align); /* first: once moved, its addresses may be another block's */
     void *p = large_resize(ptr, old_size, new_size, align == 0 ? large_natural_align(new_size) : align);
-    if (p != NULL) {
-        check_freed("alloc_realloc", ptr, old_size, align);
-        check_allocated(p, new_size, align);
-    }
-    return p;
+    if (p == NULL)
+        (void)check_allocated(ptr, old_size, align);
+    return check_allocated(p, new_size, align);
 }
 
 static void *resize(const char *function, void *ptr, size_t old_size, size_t new_size, size_t align)
@@ -153,7 +152,7 @@ static void *resize(const char *function, void *ptr, size_t old_size, size_t new
     if (from_slot && to_slot && request_class(old_size, align) == request_class(new_size, align))
         return ptr;
     if (!from_slot && !to_slot)
-        return resize_large(ptr, old_size, new_size, align);
+        return resize_large(function, ptr, old_size, new_size, align);
     void *p = allocate(new_size, align);
     if (p == NULL)
         return NULL;

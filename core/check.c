@@ -85,14 +85,14 @@ static bool shadow_get(const void *p)
 
 /* ---- what is handed out: large blocks ---------------------------------------------------------------------------- */
 
-/* Large blocks are longer than SLOT_SIZE_MAX, so at most one starts in any stretch of that length: a table with an entry
- * per stretch of the address space, almost all of it never touched. */
+/* A table with an entry per page of the address space, of which almost nothing is ever touched. */
 struct large_entry {
     _Atomic uintptr_t start; /* stays when the block is freed */
     _Atomic size_t bytes;    /* 0: freed */
 };
 
-#define LARGE_TABLE_SIZE ((((size_t)1 << ADDRESS_BITS) / SLOT_SIZE_MAX) * sizeof(struct large_entry))
+#define PAGE_SIZE_MIN    4096
+#define LARGE_TABLE_SIZE ((((size_t)1 << ADDRESS_BITS) / PAGE_SIZE_MIN) * sizeof(struct large_entry))
 
 static _Atomic(struct large_entry *) large_table;
 
@@ -109,7 +109,7 @@ static struct large_entry *large_entry(const void *p)
         else
             os_release(fresh, LARGE_TABLE_SIZE);
     }
-    return &table[(uintptr_t)p / SLOT_SIZE_MAX];
+    return &table[(uintptr_t)p / PAGE_SIZE_MIN];
 }
 
 static size_t large_known(const void *p)

@@ -151,11 +151,11 @@ static void change_current(struct bin *bin, struct slab *next)
         slab_park(used, false);
 }
 
+static void *bin_pop(struct bin *bin) { return bin->free != 0 ? bin_pop_free(bin) : bin_pop_mask(bin); }
+
 /* The current slab has nothing freed to offer: an available slab, the current one's never-used slots, a fresh slab, in
  * this order. An available slab can turn out dry, when a pusher has not finished yet: nothing is retried then, and the
  * current slab is not parked before its successor has yielded. */
-static void *bin_pop(struct bin *bin) { return bin->free != 0 ? bin_pop_free(bin) : bin_pop_mask(bin); }
-
 static void *refill_slow(struct bin *bin)
 {
     if (bin->slot_size == 0)
@@ -303,6 +303,8 @@ static void fork_done(void)
 
 static const struct os_events events = {thread_exit, fork_prepare, fork_done};
 
+OS_AT_LOAD static void at_load(void) { os_start(&events); }
+
 /* A heap for the calling thread, for good. NULL when it cannot have one: no memory, or it is too late in its life. */
 static struct heap *heap_adopt(void)
 {
@@ -338,7 +340,12 @@ static void free_remote(struct slab *slab, void *p, size_t size, size_t align)
     size_t index = (size_t)((char *)p - slab_start(slab)) / class_slot_size(slab->class);
     size_t word = index / 64;
     uint64_t bit = map_bit(index);
-    struct heap *heap = heap_self->number != 0 ? heap_self : heap_adopt();
+    struct heap *heap = heap_self;
+    if (heap->number == 0) {
+        int saved = errno;
+        heap = heap_adopt();
+        errno = saved;
+    }
     if (heap == NULL) {
         push(slab, word, bit, size, align);
         return;

@@ -45,7 +45,11 @@ struct os_events {
     void (*fork_done)(void); /* in the parent and in the child */
 };
 
-/* Registers the events once; later calls do nothing. */
+/* Marks a function to run when the library is loaded, before the program's own start-up code. */
+#define OS_AT_LOAD __attribute__((constructor(101)))
+
+/* Registers the events once; later calls do nothing. At load, so that around a fork these come inside of what the
+ * program registers, whose handlers may allocate; and before the first heap, should that come even earlier. */
 void os_start(const struct os_events *events);
 /* Arranges thread_exit(subject) for the calling thread. False when the system has no room for it. */
 bool os_at_thread_exit(void *subject);

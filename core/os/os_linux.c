@@ -31,7 +31,8 @@ static void *map_at(uintptr_t hint, size_t size, int protection)
 static void *map_below(size_t size, size_t align, int protection)
 {
     uintptr_t last = atomic_load_explicit(&lowest, memory_order_relaxed);
-    void *p = map_at((last - size) & ~(align - 1), size, protection);
+    /* Without a hint the kernel stays within ADDRESS_BITS; one near the top would ask it for more, where it has more. */
+    void *p = map_at(last > size ? (last - size) & ~(align - 1) : 0, size, protection);
     if (p == NULL)
         return NULL;
     atomic_store_explicit(&lowest, (uintptr_t)p, memory_order_relaxed);
