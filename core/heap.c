@@ -204,28 +204,62 @@ static struct {
     struct os_lock lock;
     struct heap *pooled;
     uint32_t count;
+    struct heap *known;   /* all heaps, but in a forked child those of its parent */
+    struct heap *suspect; /* the next of them to be checked for an owner that has ended */
 } heaps;
 
-static struct heap *heap_take(void)
+static struct heap *heap_create(void)
 {
+    struct heap *heap = meta_allocate(sizeof(struct heap), HEAP_ALIGN);
+    if (heap == NULL)
+        return NULL;
     os_lock_acquire(&heaps.lock);
-    struct heap *heap = heaps.pooled;
-    if (heap != NULL)
-        heaps.pooled = heap->next;
-    uint32_t number = heap != NULL ? heap->number : ++heaps.count;
+    heap->number = ++heaps.count;
+    heap->next_known = heaps.known;
+    heaps.known = heap;
     os_lock_release(&heaps.lock);
-    if (heap == NULL) {
-        heap = meta_allocate(sizeof(struct heap), HEAP_ALIGN);
-        if (heap != NULL)
-            heap->number = number;
-    }
     return heap;
 }
 
 #if ALLOC_THREADS
 
+static struct heap *heap_take_pooled(void)
+{
+    os_lock_acquire(&heaps.lock);
+    struct heap *heap = heaps.pooled;
+    if (heap != NULL)
+        heaps.pooled = heap->next;
+    os_lock_release(&heaps.lock);
+    return heap;
+}
+
+/* A heap whose thread ended without giving it back: its first use of the library came in the last round of thread-exit
+ * destructors, or it never ran them. One heap is checked each time there is reason to create one, in turn. */
+static struct heap *heap_take_abandoned(void)
+{
+    os_lock_acquire(&heaps.lock);
+    struct heap *heap = heaps.suspect != NULL ? heaps.suspect : heaps.known;
+    if (heap != NULL)
+        heaps.suspect = heap->next_known;
+    os_lock_release(&heaps.lock);
+    if (heap == NULL)
+        return NULL;
+    os_thread owner = atomic_load_explicit(&heap->owner, memory_order_acquire);
+    bool taken = owner != 0 && os_thread_has_ended(owner) && atomic_compare_exchange_strong(&heap->owner, &owner, 0);
+    return taken ? heap : NULL;
+}
+
+static struct heap *heap_take(void)
+{
+    struct heap *heap = heap_take_pooled();
+    if (heap == NULL)
+        heap = heap_take_abandoned();
+    return heap != NULL ? heap : heap_create();
+}
+
 static void heap_put(struct heap *heap)
 {
+    atomic_store_explicit(&heap->owner, 0, memory_order_relaxed);
     os_lock_acquire(&heaps.lock);
     heap->next = heaps.pooled;
     heaps.pooled = heap;
@@ -291,9 +325,7 @@ static void fork_prepare(void)
     region_fork_prepare();
 }
 
-/* In the child the other threads' heaps are left alone: their lists are whole, since these change under the locks just
- * taken, their live slots can be freed, their free ones are not reused. */
-static void fork_done(void)
+static void fork_parent(void)
 {
     region_fork_done();
     os_lock_release(&heaps.lock);
@@ -301,7 +333,17 @@ static void fork_done(void)
         os_lock_release(&locks[i]);
 }
 
-static const struct os_events events = {thread_exit, fork_prepare, fork_done};
+/* The heaps of threads that do not exist in the child are left alone there: their slabs' lists are whole, since these
+ * change under the locks just taken, and their live slots can be freed; but what their owners were doing is not known,
+ * so nobody may take them for abandoned. */
+static void fork_child(void)
+{
+    heaps.known = NULL;
+    heaps.suspect = NULL;
+    fork_parent();
+}
+
+static const struct os_events events = {thread_exit, fork_prepare, fork_parent, fork_child};
 
 OS_AT_LOAD static void at_load(void) { os_start(&events); }
 
@@ -314,6 +356,7 @@ static struct heap *heap_adopt(void)
     if (heap == NULL)
         return NULL;
     heap_self = heap; /* from here on, whatever the system allocates in the calls below is served */
+    atomic_store_explicit(&heap->owner, os_thread_self(), memory_order_release);
     os_start(&events);
     if (os_at_thread_exit(heap))
         return heap;
@@ -366,7 +409,7 @@ static void free_remote(struct slab *slab, void *p, size_t size, size_t align)
 
 static struct heap *heap_adopt(void)
 {
-    struct heap *heap = heap_take();
+    struct heap *heap = heap_create();
     if (heap != NULL)
         heap_self = heap;
     return heap;

@@ -25,9 +25,11 @@ struct outbox {
 struct heap {
     struct bin bins[CLASS_COUNT];
     struct outbox outbox;
-    slab_list revisit; /* slabs the owner should look at; under the heap's lock */
-    uint32_t number;   /* 1, 2, ...; 0 for heap_none and heap_late */
-    struct heap *next; /* in the pool */
+    slab_list revisit;       /* slabs the owner should look at; under the heap's lock */
+    uint32_t number;         /* 1, 2, ...; 0 for heap_none and heap_late */
+    struct heap *next;       /* in the pool */
+    struct heap *next_known; /* among all heaps of this process */
+    _Atomic os_thread owner; /* 0: pooled, or lent for one operation */
 };
 
 _Static_assert(sizeof(struct heap) <= HEAP_ALIGN, "a heap is found from its bins by a mask");

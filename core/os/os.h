@@ -42,7 +42,8 @@ void os_lock_release(struct os_lock *lock);
 struct os_events {
     void (*thread_exit)(void *subject);
     void (*fork_prepare)(void);
-    void (*fork_done)(void); /* in the parent and in the child */
+    void (*fork_parent)(void);
+    void (*fork_child)(void);
 };
 
 /* Marks a function to run when the library is loaded, before the program's own start-up code. */
@@ -54,7 +55,15 @@ void os_start(const struct os_events *events);
 /* Arranges thread_exit(subject) for the calling thread. False when the system has no room for it. */
 bool os_at_thread_exit(void *subject);
 
+/* Never 0. */
+typedef unsigned os_thread;
+os_thread os_thread_self(void);
+/* Whether a thread of this process has ended. True is certain; a number that is in use again hides an end. */
+bool os_thread_has_ended(os_thread thread);
+
 #else
+
+typedef unsigned os_thread;
 
 struct os_lock {
     char unused;

@@ -10,6 +10,7 @@
 
 #if ALLOC_THREADS
 #include <pthread.h>
+#include <sys/syscall.h>
 #endif
 
 size_t os_page_size(void) { return (size_t)sysconf(_SC_PAGESIZE); }
@@ -134,13 +135,23 @@ static void start(void)
 {
     const struct os_events *events = atomic_load_explicit(&events_to_start, memory_order_relaxed);
     have_exit_key = pthread_key_create(&exit_key, events->thread_exit) == 0;
-    pthread_atfork(events->fork_prepare, events->fork_done, events->fork_done);
+    pthread_atfork(events->fork_prepare, events->fork_parent, events->fork_child);
 }
 
 void os_start(const struct os_events *events)
 {
     atomic_store_explicit(&events_to_start, events, memory_order_relaxed); /* the same from every caller */
     pthread_once(&once, start);
+}
+
+os_thread os_thread_self(void) { return (os_thread)syscall(SYS_gettid); }
+
+bool os_thread_has_ended(os_thread thread)
+{
+    int saved = errno;
+    bool ended = syscall(SYS_tgkill, getpid(), thread, 0) != 0 && errno == ESRCH; /* signal 0 only asks */
+    errno = saved;
+    return ended;
 }
 
 bool os_at_thread_exit(void *subject) { return have_exit_key && pthread_setspecific(exit_key, subject) == 0; }
