@@ -3,12 +3,13 @@
 
 The nodes of the graph are the instructions that the entry points reach. An instruction has an edge to the next one, to
 where it jumps (jumps into other functions included: tail calls, split-off cold parts), to the function it calls, and to
-a function whose address it takes (so that a callback cannot hide a call). Returns have no edge; instead a call has an
-edge to the instruction behind it if the function called can return at all. In this graph a loop, a retry, a recursion
-and a mutual recursion are each a cycle, that is, a strongly connected component, and whatever has no cycle runs each of
-its instructions a bounded number of times. Every cycle fails the proof, and so does what it cannot see through: a
-call that leaves the objects for a function not listed below, an indirect call or jump, a repeated string instruction, a
-function whose end is run over.
+a function whose address it takes, so that a callback cannot hide a call. (What only data names, such as the handlers of
+thread exit and fork, the system calls, and never on these paths.) Returns have no edge; instead a call has an edge to
+the instruction behind it if the function called can return at all. In this graph a loop, a retry, a recursion and a
+mutual recursion are each a cycle, that is, a strongly connected component, and what has no cycle executes each of its
+instructions a bounded number of times. Every cycle fails the proof, and so does what it cannot see through: a call that
+leaves the objects for a function not listed below, an indirect call or jump, a repeated string instruction, a function
+that runs over its end.
 
 Housekeeping is excused by name from a file of lines `name  kind  reason`; each kind has a condition that is checked:
     aborts      never returns (a misuse report)
@@ -28,26 +29,19 @@ from disassembly import Place
 # What allocate, free and reallocate may call outside the library, and why that is no loop of ours.
 FOREIGN = {
     "memcpy": "moves the caller's bytes",
-    "memmove": "moves the caller's bytes",
     "memset": "zeroes the caller's bytes",
     "mmap": "the kernel's work",
     "munmap": "the kernel's work",
     "mremap": "the kernel's work",
     "mprotect": "the kernel's work",
     "madvise": "the kernel's work",
-    "write": "the kernel's work: the line of a misuse report",
     "sysconf": "reads a constant of the system",
-    "getpagesize": "reads a constant of the system",
-    "getauxval": "reads a constant of the process",
     "pthread_mutex_lock": "the lock: waits for others, for the few instructions they hold it",
-    "pthread_mutex_trylock": "the lock",
     "pthread_mutex_unlock": "the lock",
-    "pthread_getspecific": "one slot of the thread's table",
-    "pthread_setspecific": "one slot of the thread's table; its second level is allocated by the C library, once",
-    "pthread_once": "the start, once; the function it is given is followed, since its address is taken",
-    "pthread_key_create": "registers the thread-exit destructor: once, over the C library's constant number of keys",
-    "__register_atfork": "registers the fork handlers: once",
-    "pthread_atfork": "registers the fork handlers: once",
+    "pthread_once": "the start; the function it is given is followed, since its address is taken",
+    "pthread_key_create": "at the start: the thread-exit destructor, one of a constant number",
+    "pthread_atfork": "at the start: the fork handlers",
+    "pthread_setspecific": "once per thread: what its destructor is given",
     "__errno_location": "the address of errno",
     "abort": "ends the process",
 }
