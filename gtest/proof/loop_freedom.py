@@ -35,6 +35,8 @@ FOREIGN = {
     "mremap": "the kernel's work",
     "mprotect": "the kernel's work",
     "madvise": "the kernel's work",
+    "syscall": "the kernel's work: which thread this is, whether another one has ended",
+    "getpid": "the kernel's work",
     "sysconf": "reads a constant of the system",
     "pthread_mutex_lock": "the lock: waits for others, for the few instructions they hold it",
     "pthread_mutex_unlock": "the lock",
