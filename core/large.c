@@ -8,6 +8,7 @@
 
 size_t large_good_size(size_t size)
 {
+    size += size == 0; /* an alignment can be what makes a block large */
     return size > (size_t)PTRDIFF_MAX - os_page_size() ? 0 : round_up(size, os_page_size());
 }
 
