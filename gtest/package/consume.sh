@@ -8,7 +8,7 @@
 # WHERE   the prefix alloc is installed in; for add_subdirectory its source
 # WORK    a directory to work in, which is emptied
 #
-# The compilers are $CC and $CXX.
+# The compilers are $CC and $CXX, CMake's generator is $CMAKE_GENERATOR.
 set -eu
 method=$1 kind=$2 where=$3 work=$4
 source=$(cd "$(dirname "$0")/consumer" && pwd)
