@@ -69,8 +69,8 @@ def geometric_means(table, allocators):
 
 
 def verdict(value, limit):
-    """`value` is None where there is none because the measurement failed."""
-    return "met" if value is not None and value <= limit else "**missed**"
+    """Judged as printed, to two digits. `value` is None where the measurement failed."""
+    return "met" if value is not None and round(value, 2) <= round(limit, 2) else "**missed**"
 
 
 def comparison(samples, allocators):
@@ -104,7 +104,7 @@ def summary(to_peer, to_all, memory, allocators, extra):
     if extra:
         overall = geometric_means(to_all, [OURS] if OURS in allocators else [])
         cells.append(f"{overall[OURS]:.2f}" if overall else "-")
-    cells.append(f"least memory {verdict(size[OURS], min(size.values()))}" if OURS in size else "")
+    cells.append(f"least memory {verdict(size[OURS] / min(size.values()), 1.0)}" if OURS in size else "")
     return cells + [f"{size[name] / MIB:.2f}" if size else "-" for name in allocators]
 
 

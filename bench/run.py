@@ -19,8 +19,9 @@ import time
 sys.dont_write_bytecode = True  # the sources may be read-only, and are no place for caches
 import report
 
-FULL = {"repetitions": 9, "min_time": 0.2}
+FULL = {"repetitions": 9, "min_time": 0.2}  # some 10 minutes with five allocators
 QUICK = {"repetitions": 3, "min_time": 0.05}
+TIMEOUT = 600  # seconds; the slowest measurement takes a few
 
 
 class Failure(Exception):
@@ -28,7 +29,11 @@ class Failure(Exception):
 
 
 def run(executable, *arguments, **environment):
-    done = subprocess.run([executable, *arguments], capture_output=True, text=True, env={**os.environ, **environment})
+    try:
+        done = subprocess.run([executable, *arguments], capture_output=True, text=True, timeout=TIMEOUT,
+                              env={**os.environ, **environment})
+    except subprocess.TimeoutExpired as expired:
+        raise Failure(f"{executable.name} {' '.join(arguments)}: not done after {TIMEOUT} s") from expired
     if done.returncode:
         how = signal.Signals(-done.returncode).name if done.returncode < 0 else f"exit status {done.returncode}"
         last_words = (done.stderr.strip().splitlines() or [""])[-1]
@@ -207,4 +212,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except Failure as failure:
+        sys.exit(f"run.py: {failure}")

@@ -25,6 +25,8 @@ if "ALLOC_BENCH_SCALE" not in os.environ:
         print(name, asked, file=log)
     if name == "bench_broken":
         sys.exit("out of order")
+elif name == "bench_unstartable":
+    sys.exit("no such library")
 print(json.dumps({{
     "context": {{"allocator_version": "7", "allocator_library": "/lib/x.so"}},
     "benchmarks": [{{"name": asked, "items_per_second": 5e8, "peak_rss": 3 << 20, "harness": 1 << 20}}]}}))
@@ -103,6 +105,10 @@ class Runner(unittest.TestCase):
         self.add_fakes("alloc")
         self.assertIn("no workload matches 'nonsense'", self.run_it("--filter=nonsense").stderr)
         self.assertIn("no benchmark of missing", self.run_it("--allocators=alloc,missing").stderr)
+
+    def test_an_executable_that_does_not_start_is_an_error(self):
+        self.add_fakes("alloc", "unstartable")
+        self.assertRegex(self.run_it().stderr, "^run.py: bench_unstartable .*: exit status 1 no such library$")
 
 
 if __name__ == "__main__":
