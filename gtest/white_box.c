@@ -1,0 +1,242 @@
+#include "white_box.h"
+
+#include "check.h"
+#include "heap.h"
+
+/* ---- arithmetic -------------------------------------------------------------------------------------------------- */
+
+static enum slab_kind kind_of(bool is_large) { return is_large ? SLAB_LARGE : SLAB_SMALL; }
+
+size_t engine_class_count(void) { return CLASS_COUNT; }
+size_t engine_slot_size_max(void) { return SLOT_SIZE_MAX; }
+size_t engine_log2_floor(size_t n) { return log2_floor(n); }
+size_t engine_log2_ceil(size_t n) { return log2_ceil(n); }
+bool engine_is_power_of_two(size_t n) { return is_power_of_two(n); }
+size_t engine_round_up(size_t n, size_t align) { return round_up(n, align); }
+bool engine_request_has_slot(size_t size, size_t align) { return request_has_slot(size, align); }
+size_t engine_class_natural(size_t size) { return class_natural(size); }
+size_t engine_class_tight(size_t size) { return class_tight(size); }
+size_t engine_class_aligned(size_t size, size_t align) { return class_aligned(size, align); }
+size_t engine_request_class(size_t size, size_t align) { return request_class(size, align); }
+size_t engine_class_slot_size(size_t class_number) { return class_slot_size(class_number); }
+uint32_t engine_slot_index(size_t offset, uint32_t slot_size)
+{
+    return slot_index(offset, class_reciprocal(slot_size));
+}
+size_t engine_slab_bytes(bool is_large) { return (size_t)1 << (is_large ? SLAB_LARGE_SHIFT : SLAB_SMALL_SHIFT); }
+unsigned engine_population(uint64_t mask) { return population(mask); }
+
+uint32_t engine_slab_capacity(bool is_large, size_t class_number)
+{
+    return slab_capacity(kind_of(is_large), class_number);
+}
+
+uint32_t engine_slab_to_id(uintptr_t base, size_t index) { return slab_to_id((struct slab *)base + index); }
+uintptr_t engine_slab_from_id(uint32_t id) { return (uintptr_t)slab_from_id(id); }
+
+/* ---- maps -------------------------------------------------------------------------------------------------------- */
+
+size_t engine_map_words(size_t slots) { return map_bytes(slots) / sizeof(uint64_t); }
+struct map *engine_map_at(uint64_t *block, size_t slots) { return map_at(block, slots); }
+uint64_t *engine_map_block(struct map *map, size_t slots) { return map_block(map, slots); }
+void engine_map_reset(struct map *map) { map_reset_top(map); }
+void engine_map_reset_word(struct map *map, size_t word) { map_reset_word(map, word); }
+
+bool engine_map_add(struct map *map, size_t index)
+{
+    uint64_t word = map_add(map, index);
+    if (word == 0)
+        map_mark(map, index / 64);
+    return (word & map_bit(index)) == 0;
+}
+
+uint64_t engine_map_take(struct map *map, size_t *word) { return map_take(map, word); }
+
+/* ---- slabs ------------------------------------------------------------------------------------------------------- */
+
+/* Free slots that a bin holds in its list or its mask: all of them its current slab's. */
+static uint32_t count_held(const struct bin *bin)
+{
+    uint32_t count = population(bin->mask);
+    for (uint32_t offset = bin->free; offset != 0; offset = ((const struct link *)(bin->region + offset))->next)
+        count++;
+    return count;
+}
+
+static struct slab_view view(struct slab *slab)
+{
+    enum slab_kind kind = region_kind(region_of(slab));
+    const struct bin *bin = atomic_load(&slab->bin);
+    uint32_t pushed = atomic_load(&slab_remote(slab)->pushed);
+    struct slab_view view = {
+        .slab = slab,
+        .heap = bin == NULL ? NULL : heap_of(bin),
+        .start = slab_start(slab),
+        .class_number = slab->class,
+        .state = (enum view_state)slab->state,
+        .is_large = kind == SLAB_LARGE,
+        .is_list = slab->is_list,
+        .is_kept = bin != NULL && bin->kept == slab_to_id(slab),
+        .is_to_revisit = slab->flags & SLAB_REVISIT,
+        .capacity = slab_capacity(kind, slab->class),
+        .granted = slab->granted,
+        .freed = atomic_load(&slab->freed_count),
+        .spare = slab->spare_count,
+        .waiting = (int32_t)(pushed - slab_remote(slab)->popped),
+        .held = bin != NULL && bin->current == slab ? count_held(bin) : 0,
+        .settle_at = slab->settle_at,
+        .notify_at = atomic_load(&slab->notify_at),
+        .pushed = pushed,
+        .has_dirty_local = slab->flags & SLAB_LOCAL_USED,
+        .has_dirty_remote = slab->flags & SLAB_REMOTE_USED,
+    };
+    view.out = (int64_t)view.granted - view.freed - view.spare - view.waiting - view.held;
+    return view;
+}
+
+struct slab_view engine_view_slab(const void *slot) { return view(slab_of(slot)); }
+
+/* Calls visit(slab, context) for every slab that ever served. */
+static void for_each_slab(void (*visit)(struct slab *slab, void *context), void *context)
+{
+    for (uintptr_t base = REGION_SIZE; base >> ADDRESS_BITS == 0; base += REGION_SIZE) {
+        struct region *region = (struct region *)base;
+        if (!region_known(region))
+            continue;
+        struct slab *table = (struct slab *)region;
+        size_t first = round_up(2 * TABLE_SIZE, (size_t)region->slab_mask + 1) >> region->slab_shift;
+        for (size_t index = first; index < REGION_SIZE >> region->slab_shift; index++)
+            if (table[index].flags & SLAB_HAS_MAPS)
+                visit(&table[index], context);
+    }
+}
+
+struct visitor {
+    void (*visit)(const struct slab_view *view, void *context);
+    void *context;
+};
+
+static void visit_view(struct slab *slab, void *context)
+{
+    const struct visitor *visitor = context;
+    struct slab_view seen = view(slab);
+    visitor->visit(&seen, visitor->context);
+}
+
+void engine_visit_slabs(void (*visit)(const struct slab_view *view, void *context), void *context)
+{
+    struct visitor visitor = {visit, context};
+    for_each_slab(visit_view, &visitor);
+}
+
+static void validate(struct slab *slab, void *context)
+{
+    (void)context;
+    if (atomic_load(&slab->bin) != NULL)
+        check_slab_quiet(slab);
+}
+
+void engine_validate(void) { for_each_slab(validate, NULL); }
+
+size_t engine_slot_number(const void *slot)
+{
+    const struct slab *slab = slab_of(slot);
+    return (size_t)((const char *)slot - slab_start(slab)) / class_slot_size(slab->class);
+}
+
+void engine_move_pushed(const void *slot, uint32_t pushed)
+{
+    struct slab *slab = slab_of(slot);
+    struct remote *remote = slab_remote(slab);
+    uint32_t distance = pushed - atomic_load(&remote->pushed);
+    atomic_fetch_add(&remote->pushed, distance);
+    atomic_fetch_add(&slab->notify_at, distance);
+    remote->popped += distance;
+}
+
+/* ---- heaps ------------------------------------------------------------------------------------------------------- */
+
+const struct heap *engine_own_heap(void) { return heap_self->number == 0 ? NULL : heap_self; }
+uint32_t engine_heap_number(const struct heap *heap) { return heap->number; }
+const struct heap *engine_heap_pooled_before(const struct heap *heap) { return heap->next; }
+
+uint32_t engine_heap_owns(const struct heap *heap, size_t class_number)
+{
+    return heap->bins[class_number].small_owned + heap->bins[class_number].large_owned;
+}
+
+uint32_t engine_heap_revisits(const struct heap *heap)
+{
+    uint32_t count = 0;
+    for (slab_id id = atomic_load(&heap->revisit); id != 0; id = slab_from_id(id)->links[LINKS_REVISIT].next)
+        count++;
+    return count;
+}
+
+/* ---- remote maps, and stopping in the middle --------------------------------------------------------------------- */
+
+#if ALLOC_THREADS
+
+uint64_t engine_map_push(struct map *map, size_t word, uint64_t mask) { return map_push(map, word, mask); }
+uint64_t engine_map_push_bits(struct map *map, size_t word, uint64_t mask) { return map_push_bits(map, word, mask); }
+void engine_map_push_summary(struct map *map, size_t word) { map_push_summary(map, word); }
+uint64_t engine_map_collect(struct map *map, size_t *word) { return map_collect(map, word); }
+void engine_map_untake(struct map *map) { map_untake(map); }
+
+struct push engine_push_begin(void *const *slots, size_t count, size_t size)
+{
+    struct push push = {slab_of(slots[0]), engine_slot_number(slots[0]) / 64, 0, PUSH_BITS};
+    for (size_t i = 0; i < count; i++) {
+        check_freed("engine_push_begin", slots[i], size, 0);
+        push.mask |= map_bit(engine_slot_number(slots[i]));
+    }
+    return push;
+}
+
+void engine_push_step(struct push *push)
+{
+    struct map *map = push->slab->remote;
+    size_t group = push->word / 64;
+    switch (push->next) {
+    case PUSH_BITS:
+        push->next = map_push_bits(map, push->word, push->mask) == 0 ? PUSH_GROUP : PUSH_COUNT;
+        break;
+    case PUSH_GROUP: /* this step and the next are map_push_summary */
+        push->next = atomic_fetch_add(map_group(map, group), map_bit(push->word)) == 0 ? PUSH_TOP : PUSH_COUNT;
+        break;
+    case PUSH_TOP:
+        atomic_fetch_or(&map->top[group / 64], map_bit(group));
+        push->next = PUSH_COUNT;
+        break;
+    case PUSH_COUNT:
+        push->next = PUSH_DONE;
+        slab_push_count(push->slab, population(push->mask));
+        break;
+    case PUSH_DONE:
+        break;
+    }
+}
+
+static _Thread_local void (*lock_hook)(void *context);
+static _Thread_local void *lock_hook_context;
+
+void engine_before_next_lock(void (*hook)(void *context), void *context)
+{
+    lock_hook = hook;
+    lock_hook_context = context;
+}
+
+/* The linker sends the engine's calls of os_lock_acquire here. */
+void __real_os_lock_acquire(struct os_lock *lock);
+void __wrap_os_lock_acquire(struct os_lock *lock);
+
+void __wrap_os_lock_acquire(struct os_lock *lock)
+{
+    void (*hook)(void *) = lock_hook;
+    lock_hook = NULL;
+    if (hook != NULL)
+        hook(lock_hook_context);
+    __real_os_lock_acquire(lock);
+}
+
+#endif

@@ -1,0 +1,133 @@
+/* The engine's insides, for tests in C++: the core's headers are C11, so white_box.c includes them and offers plain
+ * functions.
+ *
+ * What is asked about a slab or a heap is read without its lock: ask when nobody is using it. A test that links
+ * white_box.c also gets the lock hook below.
+ */
+#ifndef WHITE_BOX_H
+#define WHITE_BOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- arithmetic -------------------------------------------------------------------------------------------------- */
+
+size_t engine_class_count(void);
+size_t engine_slot_size_max(void);
+size_t engine_log2_floor(size_t n);
+size_t engine_log2_ceil(size_t n);
+bool engine_is_power_of_two(size_t n);
+size_t engine_round_up(size_t n, size_t align);
+bool engine_request_has_slot(size_t size, size_t align);
+size_t engine_class_natural(size_t size);
+size_t engine_class_tight(size_t size);
+size_t engine_class_aligned(size_t size, size_t align);
+size_t engine_request_class(size_t size, size_t align);
+size_t engine_class_slot_size(size_t class_number);
+uint32_t engine_slot_index(size_t offset, uint32_t slot_size);
+size_t engine_slab_bytes(bool is_large);
+uint32_t engine_slab_capacity(bool is_large, size_t class_number);
+unsigned engine_population(uint64_t mask);
+/* The number of the slab whose header lies at `index` in the table of the region at `base`, and back again. */
+uint32_t engine_slab_to_id(uintptr_t base, size_t index);
+uintptr_t engine_slab_from_id(uint32_t id);
+
+/* ---- maps -------------------------------------------------------------------------------------------------------- */
+
+struct map;
+
+/* The words a map over `slots` slots takes, and the map in a block of so many. */
+size_t engine_map_words(size_t slots);
+struct map *engine_map_at(uint64_t *block, size_t slots);
+uint64_t *engine_map_block(struct map *map, size_t slots);
+void engine_map_reset(struct map *map);
+void engine_map_reset_word(struct map *map, size_t word);
+/* As a local free does it: false, the slot was there already. */
+bool engine_map_add(struct map *map, size_t index);
+uint64_t engine_map_take(struct map *map, size_t *word);
+uint64_t engine_map_push(struct map *map, size_t word, uint64_t mask);
+uint64_t engine_map_push_bits(struct map *map, size_t word, uint64_t mask);
+void engine_map_push_summary(struct map *map, size_t word);
+uint64_t engine_map_collect(struct map *map, size_t *word);
+void engine_map_untake(struct map *map);
+
+/* ---- slabs ------------------------------------------------------------------------------------------------------- */
+
+struct slab;
+struct heap;
+
+enum view_state { VIEW_POOLED, VIEW_CURRENT, VIEW_PARKED, VIEW_AVAILABLE };
+
+/* A slab that serves or served, as its header, its counters and its bin have it. */
+struct slab_view {
+    const struct slab *slab;
+    const struct heap *heap; /* NULL: pooled */
+    char *start;
+    size_t class_number;
+    enum view_state state;
+    bool is_large, is_list;
+    bool is_kept;       /* the one empty slab of its bin */
+    bool is_to_revisit; /* in its heap's revisit list */
+    uint32_t capacity, granted;
+    uint32_t freed, spare; /* free locally */
+    int32_t waiting;       /* freed by others, not collected */
+    uint32_t held;         /* free slots that its bin holds */
+    uint32_t settle_at, notify_at, pushed;
+    bool has_dirty_local, has_dirty_remote; /* maps not known to be zero */
+    int64_t out; /* what the equation leaves: slots the program has, or whose free is not counted yet */
+};
+
+struct slab_view engine_view_slab(const void *slot);
+void engine_visit_slabs(void (*visit)(const struct slab_view *view, void *context), void *context);
+/* Executes the validator over every slab, where there is one (debug builds). Nobody may be using any. */
+void engine_validate(void);
+/* The slot's number in its slab. */
+size_t engine_slot_number(const void *slot);
+/* Continues the count of pushes of a slot's slab at `pushed`, everything else as it was. */
+void engine_move_pushed(const void *slot, uint32_t pushed);
+
+/* ---- heaps ------------------------------------------------------------------------------------------------------- */
+
+/* The calling thread's, NULL if it has none; its number, counted from 1. */
+const struct heap *engine_own_heap(void);
+uint32_t engine_heap_number(const struct heap *heap);
+/* The heap pooled before this pooled one; NULL: none. */
+const struct heap *engine_heap_pooled_before(const struct heap *heap);
+/* Slabs a heap owns for a class, and slabs in its revisit list. */
+uint32_t engine_heap_owns(const struct heap *heap, size_t class_number);
+uint32_t engine_heap_revisits(const struct heap *heap);
+
+/* ---- stopping in the middle -------------------------------------------------------------------------------------- */
+
+#if ALLOC_THREADS
+
+/* A remote free, one step at a time, as a thread that may stop between any two. */
+enum push_step { PUSH_BITS, PUSH_GROUP, PUSH_TOP, PUSH_COUNT, PUSH_DONE };
+
+struct push {
+    struct slab *slab;
+    size_t word;
+    uint64_t mask;
+    enum push_step next;
+};
+
+/* Of up to 64 slots of one size that share a map word. */
+struct push engine_push_begin(void *const *slots, size_t count, size_t size);
+/* Does the next step and moves on to the one that is due then. */
+void engine_push_step(struct push *push);
+
+/* Calls `hook(context)` once, before the calling thread's next attempt to take a lock. */
+void engine_before_next_lock(void (*hook)(void *context), void *context);
+
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
