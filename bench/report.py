@@ -87,7 +87,7 @@ def comparison(samples, allocators):
         for name in allocators:
             noise = spread([sample.nanoseconds for sample in samples[workload][name]])
             ratio = to_peer[workload].get(name)
-            cells.append(f"{ratio:.2f} ±{noise:.0%}" if ratio else "-" if name in row else "failed")
+            cells.append(f"{ratio:.2f} ±{noise:.0%}" if ratio else "-" if name in row else "no result")
         if extra:
             cells.append(f"{to_all[workload][OURS]:.2f}" if OURS in to_all[workload] else "-")
         cells.append(f"≤ {limit:.2f} {verdict(ours, limit)}" if limit and peer and OURS in allocators else "")

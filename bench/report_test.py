@@ -63,7 +63,7 @@ class Comparison(unittest.TestCase):
 
     def test_a_failed_workload_says_so(self):
         row = cells({"pair/16/threads:1": {"alloc": runs(1), "system": []}}, ["alloc", "system"])["pair/16/threads:1"]
-        self.assertEqual(row["system"], "failed")
+        self.assertEqual(row["system"], "no result")
         self.assertEqual(row["system MiB"], "-")
         self.assertEqual(row["alloc"], "-")
 

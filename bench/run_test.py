@@ -98,7 +98,7 @@ class Runner(unittest.TestCase):
         done = self.run_it("--repetitions=1")
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stderr, "bench_broken .*first/1.*: exit status 1 out of order")
-        self.assertEqual((self.rows()["first/1/threads:1"]["broken"]), "failed")
+        self.assertEqual((self.rows()["first/1/threads:1"]["broken"]), "no result")
 
     def test_nothing_to_run_is_an_error(self):
         self.assertIn("no benchmark of any allocator", self.run_it().stderr)
