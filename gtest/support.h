@@ -199,20 +199,23 @@ inline size_t repetitions(size_t count)
 
 // ---- the process --------------------------------------------------------------------------------------------------
 
-// Resident bytes, exact: the counters of statm lag behind by what threads have not handed in.
-inline size_t resident_bytes()
+// A number of kilobytes in one of the files about this process, in bytes.
+inline size_t process_bytes(const char *path, const char *name)
 {
     char line[256];
     size_t kilobytes = 0;
-    FILE *file = std::fopen("/proc/self/smaps_rollup", "r");
+    FILE *file = std::fopen(path, "r");
     while (file != nullptr && kilobytes == 0 && std::fgets(line, sizeof line, file) != nullptr)
-        if (std::strncmp(line, "Rss:", 4) == 0)
-            kilobytes = std::strtoull(line + 4, nullptr, 10);
+        if (std::strncmp(line, name, std::strlen(name)) == 0)
+            kilobytes = std::strtoull(line + std::strlen(name), nullptr, 10);
     if (file != nullptr)
         std::fclose(file);
-    EXPECT_NE(kilobytes, 0u) << "cannot read /proc/self/smaps_rollup";
+    EXPECT_NE(kilobytes, 0u) << path << " does not say " << name;
     return kilobytes * KiB;
 }
+
+// Resident bytes, exact: the counters of statm lag behind by what threads have not handed in.
+inline size_t resident_bytes() { return process_bytes("/proc/self/smaps_rollup", "Rss:"); }
 
 // Runs `body`, with its expectations, in a child process that gets `seconds` for it.
 template <class Body> void expect_in_child(Body body, unsigned seconds = 120)
