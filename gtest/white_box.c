@@ -144,14 +144,18 @@ size_t engine_slot_number(const void *slot)
     return (size_t)((const char *)slot - slab_start(slab)) / class_slot_size(slab->class);
 }
 
+void engine_skip_pushes(const void *slot, uint32_t count)
+{
+    struct remote *remote = slab_remote(slab_of(slot));
+    atomic_fetch_add(&remote->pushed, count);
+    remote->popped += count;
+}
+
 void engine_move_pushed(const void *slot, uint32_t pushed)
 {
-    struct slab *slab = slab_of(slot);
-    struct remote *remote = slab_remote(slab);
-    uint32_t distance = pushed - atomic_load(&remote->pushed);
-    atomic_fetch_add(&remote->pushed, distance);
-    atomic_fetch_add(&slab->notify_at, distance);
-    remote->popped += distance;
+    uint32_t distance = pushed - atomic_load(&slab_remote(slab_of(slot))->pushed);
+    engine_skip_pushes(slot, distance);
+    atomic_fetch_add(&slab_of(slot)->notify_at, distance);
 }
 
 /* ---- heaps ------------------------------------------------------------------------------------------------------- */
@@ -183,11 +187,11 @@ void engine_map_push_summary(struct map *map, size_t word) { map_push_summary(ma
 uint64_t engine_map_collect(struct map *map, size_t *word) { return map_collect(map, word); }
 void engine_map_untake(struct map *map) { map_untake(map); }
 
-struct push engine_push_begin(void *const *slots, size_t count, size_t size)
+struct push engine_push_begin(void *const *slots, size_t count, size_t size, size_t align)
 {
     struct push push = {slab_of(slots[0]), engine_slot_number(slots[0]) / 64, 0, PUSH_BITS};
     for (size_t i = 0; i < count; i++) {
-        check_freed("engine_push_begin", slots[i], size, 0);
+        check_freed("engine_push_begin", slots[i], size, align);
         push.mask |= map_bit(engine_slot_number(slots[i]));
     }
     return push;

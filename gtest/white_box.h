@@ -90,6 +90,8 @@ void engine_validate(void);
 size_t engine_slot_number(const void *slot);
 /* Continues the count of pushes of a slot's slab at `pushed`, everything else as it was. */
 void engine_move_pushed(const void *slot, uint32_t pushed);
+/* As if `count` slots of its slab had been pushed and collected since its threshold was set. */
+void engine_skip_pushes(const void *slot, uint32_t count);
 
 /* ---- heaps ------------------------------------------------------------------------------------------------------- */
 
@@ -116,8 +118,8 @@ struct push {
     enum push_step next;
 };
 
-/* Of up to 64 slots of one size that share a map word. */
-struct push engine_push_begin(void *const *slots, size_t count, size_t size);
+/* Of up to 64 slots that share a map word, with their size and alignment. */
+struct push engine_push_begin(void *const *slots, size_t count, size_t size, size_t align);
 /* Does the next step and moves on to the one that is due then. */
 void engine_push_step(struct push *push);
 
