@@ -76,10 +76,10 @@ TEST_P(SlotSize, HoldsAllItsBytesAtItsAlignment)
                 blocks[i] = allocate(request);
                 ASSERT_NE(blocks[i], nullptr) << request;
                 EXPECT_TRUE(is_aligned(blocks[i], promised_align(request))) << request << ": " << blocks[i];
-                fill(blocks[i], bytes, i);
+                fill_edges(blocks[i], bytes, i);
             }
             for (size_t i = 0; i < 3; i++)
-                EXPECT_TRUE(holds(blocks[i], bytes, i)) << request;
+                EXPECT_TRUE(holds_edges(blocks[i], bytes, i)) << request;
             release(blocks[0], request);
             release(blocks[1], {bytes, align}); // any size of the class will do
             release(blocks[2], {smallest_alike(request), align});
@@ -123,10 +123,10 @@ TEST_P(Alignment, IsKeptForEverySize)
             blocks.push_back(i % 2 == 0 ? allocate(request) : allocate_zeroed(request));
             ASSERT_NE(blocks[i], nullptr) << request;
             ASSERT_TRUE(is_aligned(blocks[i], GetParam())) << request << ": " << blocks[i];
-            fill(blocks[i], size, i);
+            fill_edges(blocks[i], size, i);
         }
         for (size_t i = 0; i < 8; i++) {
-            EXPECT_TRUE(holds(blocks[i], size, i)) << request;
+            EXPECT_TRUE(holds_edges(blocks[i], size, i)) << request;
             release(blocks[i], request);
         }
     }

@@ -135,6 +135,24 @@ inline bool holds(const void *ptr, size_t size, uint64_t mark)
     return true;
 }
 
+// The same for a block's first and last bytes, all of it where it is small: every page touched of a large one costs more
+// than all else in a test.
+constexpr size_t edge = 4 * KiB;
+
+inline void fill_edges(void *ptr, size_t size, uint64_t mark)
+{
+    fill(ptr, size <= 2 * edge ? size : edge, mark);
+    if (size > 2 * edge)
+        fill(static_cast<char *>(ptr) + size - edge, edge, mark);
+}
+
+inline bool holds_edges(const void *ptr, size_t size, uint64_t mark)
+{
+    if (size <= 2 * edge)
+        return holds(ptr, size, mark);
+    return holds(ptr, edge, mark) && holds(static_cast<const char *>(ptr) + size - edge, edge, mark);
+}
+
 // Whether bytes [from, to) are zero.
 inline bool is_zero(const void *ptr, size_t from, size_t to)
 {
