@@ -10,7 +10,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 # Requirements, as probe=package (the Debian package that has it). A probe with a slash in front is a file, one that
-# ends in .h a header that the C++ compiler finds, any other a command.
+# ends in .h a header that the C++ compiler finds, any other a command; cmake must also understand our presets.
 build_needs='cmake=cmake ninja=ninja-build cc=gcc c++=g++ python3=python3'
 test_needs='pkg-config=pkg-config readelf=binutils'
 test_wants='gtest/gtest.h=libgtest-dev benchmark/benchmark.h=libbenchmark-dev abidiff=abigail-tools
@@ -27,6 +27,7 @@ is_there() {
     case $1 in
     /*) [ -e "$1" ] ;;
     *.h) echo "#include <$1>" | c++ -fsyntax-only -x c++ - 2>/dev/null ;;
+    cmake) cmake --list-presets >/dev/null 2>&1 ;;
     *) command -v "$1" >/dev/null ;;
     esac
 }
@@ -38,26 +39,35 @@ missing() {
     done
 }
 
-as_root() {
+apt_get() {
+    set -- env DEBIAN_FRONTEND=noninteractive apt-get "$@"
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+install() {
+    apt_get install -y --no-install-recommends "$@"
+}
+
+can_install() {
+    command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }
 }
 
 # provide NEEDS WANTS: without a need nothing can be built; without a want CMake fetches it, or leaves tests out
 provide() {
     packages=$(missing $1 $2)
     [ -n "$packages" ] || return 0
-    if command -v apt-get >/dev/null; then
+    if can_install; then
         say "Installing" $packages
-        install="env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends"
-        as_root $install $packages || { as_root apt-get update && as_root $install $packages; } || true
+        install $packages || { apt_get update && install $packages; } ||
+            for package in $packages; do install "$package" || true; done
     fi
     lacking=$(missing $1)
     if [ -n "$lacking" ]; then
-        say "Cannot go on without" $lacking "(names of Debian packages): please install them and run this again"
+        say "Cannot go on without" $lacking "(packages of Debian 12, or later ones). Please install them and run this again."
         exit 1
     fi
     lacking=$(missing $2)
-    [ -z "$lacking" ] || say "Going on without" $lacking "(names of Debian packages)"
+    [ -z "$lacking" ] || say "Going on without" $lacking "(packages of Debian 12)"
 }
 
 # count PRESET WHAT: a number from the preset's results
