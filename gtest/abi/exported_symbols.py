@@ -1,6 +1,6 @@
 """Is what the libraries export exactly what the header declares and the version script lists?
 
-    exported_symbols.py --header H --map M --shared L --static A --soname S [--nm NM] [--readelf R]
+    exported_symbols.py --header H --map M --shared L --static A --soname S [--readelf R]
 
 Prints each difference and exits with 1 if there is one.
 """
@@ -23,42 +23,33 @@ def listed(version_script):
     return node[1], set(node[2].replace(";", " ").split())
 
 
-def dynamic(nm):
-    """{name: version} of the symbols that `nm -D --defined-only --with-symbol-versions` prints, nodes left out."""
+def visible(symbol_table):
+    """{name: version} of the symbols that `readelf -sW` or `--dyn-syms` shows as defined and visible to others. The
+    version is empty where there is none; a version node's own symbol is left out."""
     symbols = {}
-    for line in nm.splitlines():
-        kind, symbol = line.split()[-2:]
-        name, _, version = symbol.partition("@@")
-        if kind != "A":
+    for line in symbol_table.splitlines():
+        field = line.split()
+        if len(field) == 8 and field[4] in ("GLOBAL", "WEAK") and field[5] == "DEFAULT" and field[6] not in ("UND", "ABS"):
+            name, _, version = field[7].partition("@@")
             symbols[name] = version
     return symbols
 
 
-def visible(readelf):
-    """The names that `readelf -sW` of an archive shows as defined, not local and of default visibility."""
-    names = set()
-    for line in readelf.splitlines():
-        field = line.split()
-        if len(field) == 8 and field[4] in ("GLOBAL", "WEAK") and field[5] == "DEFAULT" and field[6] != "UND":
-            names.add(field[7])
-    return names
-
-
-def soname(readelf):
+def soname(dynamic_section):
     """The name that `readelf -d` shows."""
-    found = re.search(r"\(SONAME\).*\[(.*)\]", readelf)
+    found = re.search(r"\(SONAME\).*\[(.*)\]", dynamic_section)
     return found[1] if found else None
 
 
-def differences(expected_soname, header, version_script, nm, dynamic_section, archive):
+def differences(expected_soname, header, version_script, shared, dynamic_section, static):
     """What is wrong, as lines; the arguments are the texts that the functions above read."""
     api = declared(header)
     node, names = listed(version_script)
-    exported = dynamic(nm)
+    exported = visible(shared)
     lines = []
     if not api:
         lines.append("header: declares nothing")
-    for where, there in (("version script", names), ("shared library", set(exported)), ("static library", visible(archive))):
+    for where, there in (("version script", names), ("shared library", set(exported)), ("static library", set(visible(static)))):
         lines += [f"{where}: lacks {name}" for name in sorted(api - there)]
         lines += [f"{where}: has {name}, which the header does not declare" for name in sorted(there - api)]
     lines += [f"shared library: {name} has version {version or 'none'}, not {node}"
@@ -73,7 +64,6 @@ def read(arguments):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for file in ("header", "map", "shared", "static", "soname"):
         parser.add_argument(f"--{file}", required=True)
-    parser.add_argument("--nm", default="nm")
     parser.add_argument("--readelf", default="readelf")
     options = parser.parse_args(arguments)
 
@@ -88,9 +78,9 @@ def read(arguments):
         "expected_soname": options.soname,
         "header": text(options.header),
         "version_script": text(options.map),
-        "nm": output(options.nm, "-D", "--defined-only", "--with-symbol-versions", options.shared),
+        "shared": output(options.readelf, "--dyn-syms", "-W", options.shared),
         "dynamic_section": output(options.readelf, "-dW", options.shared),
-        "archive": output(options.readelf, "-sW", options.static),
+        "static": output(options.readelf, "-sW", options.static),
     }
 
 

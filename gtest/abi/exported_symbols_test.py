@@ -38,19 +38,19 @@ class DoctoredInputIsRefused(unittest.TestCase):
             self.expect("", "version_script", "alloc_zalloc;", "alloc_*;")
 
     def test_a_symbol_missing_in_the_shared_library(self):
-        self.expect("shared library: lacks alloc_zalloc", "nm", self.line_of("nm", "alloc_zalloc@"), "")
+        self.expect("shared library: lacks alloc_zalloc", "shared", self.line_of("shared", " alloc_zalloc@"), "")
 
     def test_a_symbol_leaking_from_the_shared_library(self):
         self.expect("shared library: has slab_settle, which the header does not declare",
-                    "nm", "alloc_zalloc@", "slab_settle@")
+                    "shared", " alloc_zalloc@", " slab_settle@")
 
     def test_a_symbol_without_a_version(self):
         self.expect("shared library: alloc_zalloc has version none, not ALLOC_1.0",
-                    "nm", "alloc_zalloc@@ALLOC_1.0", "alloc_zalloc")
+                    "shared", "alloc_zalloc@@ALLOC_1.0", "alloc_zalloc")
 
     def test_a_symbol_of_another_version(self):
         self.expect("shared library: alloc_zalloc has version ALLOC_1.1, not ALLOC_1.0",
-                    "nm", "alloc_zalloc@@ALLOC_1.0", "alloc_zalloc@@ALLOC_1.1")
+                    "shared", "alloc_zalloc@@ALLOC_1.0", "alloc_zalloc@@ALLOC_1.1")
 
     def test_another_soname(self):
         self.expect("shared library: its name is liballoc.so.2, not liballoc.so.1",
@@ -61,13 +61,13 @@ class DoctoredInputIsRefused(unittest.TestCase):
                     "dynamic_section", self.line_of("dynamic_section", "SONAME"), "")
 
     def test_a_hidden_public_symbol_in_the_static_library(self):
-        line = self.line_of("archive", " alloc_zalloc\n")
-        self.expect("static library: lacks alloc_zalloc", "archive", line, line.replace("DEFAULT", "HIDDEN "))
+        line = self.line_of("static", " alloc_zalloc\n")
+        self.expect("static library: lacks alloc_zalloc", "static", line, line.replace("DEFAULT", "HIDDEN "))
 
     def test_a_visible_internal_symbol_in_the_static_library(self):
-        line = self.line_of("archive", " alloc_zalloc\n")
+        line = self.line_of("static", " alloc_zalloc\n")
         self.expect("static library: has slab_settle, which the header does not declare",
-                    "archive", line, line + line.replace("alloc_zalloc", "slab_settle"))
+                    "static", line, line + line.replace("alloc_zalloc", "slab_settle"))
 
 
 if __name__ == "__main__":
