@@ -30,6 +30,11 @@ static OUT_OF_LINE void *allocate_cold(size_t size, size_t align)
     return check_allocated(large_allocate(size, align == 0 ? large_natural_align(size) : align), size, align);
 }
 
+static OUT_OF_LINE void *allocate_aligned_cold(size_t size, size_t align)
+{
+    return is_valid_align(align) ? allocate_cold(size, align) : fail(EINVAL);
+}
+
 void *alloc_malloc(size_t size)
 {
     if (!size_has_slot(size))
@@ -39,11 +44,10 @@ void *alloc_malloc(size_t size)
 
 void *alloc_malloc_aligned(size_t size, size_t align)
 {
-    if (!is_valid_align(align))
-        return fail(EINVAL);
-    if (!size_has_aligned_slot(size, align))
-        return allocate_cold(size, align);
-    return check_allocated(bin_allocate(bin_of_class(class_aligned(size, align))), size, align);
+    size_t last = last_byte(size, align);
+    if ((align & (align - 1)) != 0 || !last_byte_has_slot(last))
+        return allocate_aligned_cold(size, align);
+    return check_allocated(bin_allocate(bin_of_class(class_aligned(last))), size, align);
 }
 
 static void *allocate(size_t size, size_t align)
@@ -93,6 +97,14 @@ static OUT_OF_LINE void free_odd(void *ptr, size_t size, size_t align)
     large_free(ptr, size);
 }
 
+static OUT_OF_LINE void free_aligned_odd(void *ptr, size_t size, size_t align)
+{
+    if (!is_valid_align(align))
+        misuse_free(ptr, size, align, "wrong alignment", NULL);
+    check_freed("alloc_free_aligned", ptr, size, align);
+    free_odd(ptr, size, align);
+}
+
 void alloc_free(void *ptr, size_t size)
 {
     if (ptr == NULL)
@@ -108,13 +120,13 @@ void alloc_free_aligned(void *ptr, size_t size, size_t align)
 {
     if (ptr == NULL)
         return;
-    if (!is_valid_align(align))
-        misuse_free(ptr, size, align, "wrong alignment", NULL);
+    size_t last = last_byte(size, align);
+    if ((align & (align - 1)) != 0 || !last_byte_has_slot(last)) {
+        free_aligned_odd(ptr, size, align);
+        return;
+    }
     check_freed("alloc_free_aligned", ptr, size, align);
-    if (size_has_aligned_slot(size, align))
-        bin_free(bin_of_class(class_aligned(size, align)), ptr, size, align);
-    else
-        free_odd(ptr, size, align);
+    bin_free(bin_of_class(class_aligned(last)), ptr, size, align);
 }
 
 /* ---- resize ----------------------------------------------------------------------------------------------------- */

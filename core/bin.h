@@ -20,13 +20,13 @@
 #define HOT __attribute__((always_inline)) static inline
 
 struct bin {
-    uint32_t free;      /* offset in the region of the next free slot; 0: none */
-    uint32_t slot_size; /* bytes; 0 in a bin never used */
-    uint64_t mask;      /* free slots of the word taken: bit i is the slot at base + i * slot_size */
-    char *base;         /* address of the word's first slot */
-    char *region;       /* of the current slab */
-    struct slab *current;
+    void *free;          /* the next free slot of a list; NULL: none */
+    uint64_t mask;       /* free slots of the word taken: bit i is the slot at base + i * slot_size */
+    char *base;          /* address of the word's first slot */
+    uint32_t slot_size;  /* bytes; 0 in a bin never used */
     uint32_t reciprocal; /* of slot_size */
+    struct slab *current;
+    uint32_t list_length; /* of the list when it was taken up */
     /* under the heap's lock */
     slab_list available;
     slab_id kept;         /* the one empty slab that stays; 0: none */
@@ -44,8 +44,8 @@ void free_cold(void *p, size_t size, size_t align);
 
 HOT void *bin_pop_free(struct bin *bin)
 {
-    struct link *slot = (struct link *)(bin->region + bin->free);
-    bin->free = slot->next;
+    void **slot = bin->free;
+    bin->free = *slot;
     return slot;
 }
 
@@ -58,25 +58,25 @@ HOT void *bin_pop_mask(struct bin *bin)
 
 HOT void *bin_allocate(struct bin *bin)
 {
-    if (bin->free != 0)
+    if (bin->free != NULL)
         return bin_pop_free(bin);
     if (bin->mask != 0)
         return bin_pop_mask(bin);
     return bin_refill(bin);
 }
 
-/* Counts a slot freed locally, the `count` before it. The last access to the slab, and a release: whoever reads the count may find the
- * slab empty and give it away. */
-HOT void bin_count_free(struct slab *slab, uint32_t count)
+/* Counts a slot freed locally. The last access to the slab, and a release: whoever reads the count may find the slab
+ * empty and give it away. */
+HOT void bin_count_free(struct slab *slab)
 {
-    uint32_t settle_at = slab->settle_at;
-    atomic_store_explicit(&slab->freed_count, count + 1, memory_order_release);
-    if (count + 1 == settle_at)
+    uint32_t countdown = atomic_load_explicit(&slab->countdown, memory_order_relaxed) - 1;
+    atomic_store_explicit(&slab->countdown, countdown, memory_order_release);
+    if (countdown == 0)
         slab_settle_owner(slab);
 }
 
 /* Out of line, the end of a free that was its map word's first. */
-void bin_mark_free(struct slab *slab, size_t index, uint32_t count);
+void bin_mark_free(struct slab *slab, size_t index);
 
 /* `bin` is this thread's for the class of `size` at `align` (0: natural); those two are only passed on. */
 HOT void bin_free(struct bin *bin, void *p, size_t size, size_t align)
@@ -86,30 +86,26 @@ HOT void bin_free(struct bin *bin, void *p, size_t size, size_t align)
         free_cold(p, size, align);
         return;
     }
-    uint32_t offset = region_offset(p);
-    uint32_t count = atomic_load_explicit(&slab->freed_count, memory_order_relaxed);
     if (slab->is_list) {
-        if (offset == slab->freed) {
+        if (slab->freed == p) {
             free_cold(p, size, align);
             return;
         }
-        struct link *slot = p;
-        slot->next = slab->freed;
-        slot->below = count;
-        slab->freed = offset;
+        *(void **)p = slab->freed;
+        slab->freed = p;
     } else {
-        size_t index = slot_index(offset & region_of(p)->slab_mask, bin->reciprocal);
+        size_t index = slot_index(region_offset(p) & region_of(p)->slab_mask, bin->reciprocal);
         uint64_t word = map_add(slab->local, index);
         if (word & map_bit(index)) {
             free_cold(p, size, align);
             return;
         }
         if (word == 0) {
-            bin_mark_free(slab, index, count);
+            bin_mark_free(slab, index);
             return;
         }
     }
-    bin_count_free(slab, count);
+    bin_count_free(slab);
 }
 
 #endif

@@ -182,13 +182,11 @@ void check_freed(const char *function, void *p, size_t size, size_t align)
 
 /* ---- the invariants ---------------------------------------------------------------------------------------------- */
 
-static size_t count_list(const struct slab *slab, uint32_t head)
+static size_t count_list(const struct slab *slab, void *slot)
 {
     size_t count = 0;
-    while (head != 0) {
-        const struct link *slot = (const struct link *)((const char *)region_of(slab) + head);
+    for (; slot != NULL; slot = *(void **)slot) {
         check(slab_of(slot) == slab && !shadow_get(slot));
-        head = slot->next;
         count++;
     }
     return count;
@@ -212,10 +210,10 @@ static size_t count_map(struct map *map, size_t granted)
 void check_slab(struct slab *slab)
 {
     size_t capacity = slab_capacity(region_kind(region_of(slab)), slab->class);
-    size_t freed = atomic_load(&slab->freed_count);
+    size_t freed = slab_freed_count(slab);
     check(slab->granted <= capacity && freed + slab->spare_count <= slab->granted);
     check(freed == (slab->is_list ? count_list(slab, slab->freed) : count_map(slab->local, slab->granted)));
-    check(slab->spare_count == (slab->is_list ? count_list(slab, slab->spare) : 0));
+    check(slab->spare_count == (slab->spare_count == 0 ? 0 : count_list(slab, slab_remote(slab)->spare)));
 }
 
 void check_slab_quiet(struct slab *slab)

@@ -10,8 +10,8 @@
 /* Large slabs of a bin that recycle by list: with the small ones about 8 MiB, what caches hold. Beyond, order counts. */
 #define LARGE_LISTS_MAX 4
 #define SMALL_SLOT_MAX  8192 /* larger slots are cut from large slabs only */
-#define LIST_SLOT_MIN   sizeof(struct link)
-#define LIST_SLOT_MAX   4096
+#define LIST_SLOT_MIN sizeof(void *)
+#define LIST_SLOT_MAX 32768
 #define HUGE_SLOT_MAX   4096 /* larger slots waste huge pages when only a few are in use */
 #define GRANT_BYTES     8192 /* never-used slots are granted by up to 64, and no more than this at a time */
 
@@ -40,10 +40,10 @@ static void hold_word(struct bin *bin, struct slab *slab, size_t word, uint64_t 
     bin->mask = mask;
 }
 
-static void hold_list(struct bin *bin, struct slab *slab, uint32_t head)
+static void hold_list(struct bin *bin, void *first, uint32_t length)
 {
-    bin->region = (char *)region_of(slab);
-    bin->free = head;
+    bin->free = first;
+    bin->list_length = length;
 }
 
 /* Slots that the owner freed itself. */
@@ -55,21 +55,19 @@ static bool fill_local(struct bin *bin, struct slab *slab)
         if (mask == 0)
             return false;
         hold_word(bin, slab, word, mask);
-        uint32_t count = atomic_load_explicit(&slab->freed_count, memory_order_relaxed);
-        atomic_store_explicit(&slab->freed_count, count - population(mask), memory_order_relaxed);
+        slab_unfree(slab, population(mask));
         return true;
     }
-    if (slab->spare != 0) {
-        hold_list(bin, slab, slab->spare);
-        slab->spare = 0;
+    if (slab->spare_count != 0) {
+        hold_list(bin, slab_remote(slab)->spare, slab->spare_count);
         slab->spare_count = 0;
         return true;
     }
-    if (slab->freed == 0)
+    if (slab->freed == NULL)
         return false;
-    hold_list(bin, slab, slab->freed);
-    slab->freed = 0;
-    atomic_store_explicit(&slab->freed_count, 0, memory_order_relaxed);
+    hold_list(bin, slab->freed, slab_freed_count(slab));
+    slab->freed = NULL;
+    slab_unfree(slab, bin->list_length);
     return true;
 }
 
@@ -148,10 +146,10 @@ static void change_current(struct bin *bin, struct slab *next)
     struct slab *used = bin->current;
     bin->current = next;
     if (used != NULL)
-        slab_park(used, false);
+        slab_park(used);
 }
 
-static void *bin_pop(struct bin *bin) { return bin->free != 0 ? bin_pop_free(bin) : bin_pop_mask(bin); }
+static void *bin_pop(struct bin *bin) { return bin->free != NULL ? bin_pop_free(bin) : bin_pop_mask(bin); }
 
 /* The current slab has nothing freed to offer: an available slab, the current one's never-used slots, a fresh slab, in
  * this order. An available slab can turn out dry, when a pusher has not finished yet: nothing is retried then, and the
@@ -166,7 +164,7 @@ static void *refill_slow(struct bin *bin)
             change_current(bin, next);
             return bin_pop(bin);
         }
-        slab_park(next, true);
+        slab_park(next);
     }
     if (bin->current != NULL && fill_fresh(bin, bin->current))
         return bin_pop(bin);
@@ -192,11 +190,7 @@ static void *refill_owned(struct bin *bin)
     return refill_slow(bin);
 }
 
-/* As bin_allocate, for a bin of a heap that was just taken from the pool. */
-static void *allocate_owned(struct bin *bin)
-{
-    return bin->free != 0 || bin->mask != 0 ? bin_pop(bin) : refill_owned(bin);
-}
+static bool bin_is_empty(const struct bin *bin) { return bin->free == NULL && bin->mask == 0; }
 
 /* ---- the heaps --------------------------------------------------------------------------------------------------- */
 
@@ -285,7 +279,8 @@ static void outbox_flush(struct outbox *outbox)
     push(outbox->slab, outbox->word, mask, outbox->size, outbox->align);
 }
 
-void bin_retire(struct bin *bin)
+/* What a bin holds of its current slab, `listed` slots of a list or a mask, goes back to the slab, which is parked. */
+static void bin_retire(struct bin *bin, uint32_t listed)
 {
     struct slab *slab = bin->current;
     if (slab == NULL)
@@ -295,16 +290,25 @@ void bin_retire(struct bin *bin)
         push(slab, (size_t)(bin->base - slab_start(slab)) / bin->slot_size / 64, bin->mask, bin->slot_size, 0);
         bin->mask = 0;
     }
-    if (bin->free != 0) {
-        slab->spare = bin->free;
-        slab->spare_count = ((struct link *)(bin->region + bin->free))->below + 1;
-        bin->free = 0;
+    if (listed != 0) {
+        slab_remote(slab)->spare = bin->free;
+        slab->spare_count = listed;
+        bin->free = NULL;
     }
     if (!slab->is_list)
         map_untake(slab->local);
     map_untake(slab->remote);
     bin->current = NULL;
-    slab_park(slab, false);
+    slab_park(slab);
+}
+
+/* Housekeeping: a list has at most as many slots as a slab. */
+static uint32_t list_count(void *slot)
+{
+    uint32_t count = 0;
+    for (; slot != NULL; slot = *(void **)slot)
+        count++;
+    return count;
 }
 
 static void thread_exit(void *subject)
@@ -313,7 +317,7 @@ static void thread_exit(void *subject)
     heap_self = &heap_late;
     outbox_flush(&heap->outbox);
     for (size_t class = 0; class < CLASS_COUNT; class ++)
-        bin_retire(&heap->bins[class]);
+        bin_retire(&heap->bins[class], list_count(heap->bins[class].free));
     heap_put(heap);
 }
 
@@ -371,8 +375,14 @@ static void *allocate_late(size_t class)
     struct heap *heap = heap_take();
     if (heap == NULL)
         return NULL;
-    void *p = allocate_owned(&heap->bins[class]);
-    bin_retire(&heap->bins[class]);
+    struct bin *bin = &heap->bins[class];
+    void *p;
+    if (bin_is_empty(bin)) {
+        p = refill_owned(bin);
+        bin_retire(bin, bin->free == NULL ? 0 : bin->list_length - 1);
+    } else { /* an abandoned heap's: it stays as it is for whoever adopts it */
+        p = bin_pop(bin);
+    }
     heap_put(heap);
     return p;
 }
@@ -436,16 +446,20 @@ void *bin_refill(struct bin *bin)
         return refill_owned(bin);
     size_t class = bin_class(bin);
     struct heap *heap = heap_adopt();
-    void *p = heap != NULL ? allocate_owned(&heap->bins[class]) : allocate_late(class);
+    void *p;
+    if (heap == NULL)
+        p = allocate_late(class);
+    else
+        p = bin_is_empty(&heap->bins[class]) ? refill_owned(&heap->bins[class]) : bin_pop(&heap->bins[class]);
     if (p == NULL)
         errno = ENOMEM;
     return p;
 }
 
-void bin_mark_free(struct slab *slab, size_t index, uint32_t count)
+void bin_mark_free(struct slab *slab, size_t index)
 {
     map_mark(slab->local, index / 64);
-    bin_count_free(slab, count);
+    bin_count_free(slab);
 }
 
 void free_cold(void *p, size_t size, size_t align)

@@ -53,9 +53,6 @@ static inline size_t bin_class(const struct bin *bin) { return (size_t)(bin - he
 void heap_lock(const struct heap *heap);
 void heap_unlock(const struct heap *heap);
 
-/* What a bin holds of its current slab goes back to the slab, which is parked. Off the hot paths only. */
-void bin_retire(struct bin *bin);
-
 /* The bin of the calling thread for a class: one of heap_none's or heap_late's where the thread has no heap. */
 static inline struct bin *bin_of_class(size_t class) { return &heap_self->bins[class]; }
 

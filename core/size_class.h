@@ -36,39 +36,35 @@ static inline size_t log2_ceil(size_t size) { return log2_floor(2 * size - 1); }
 /* The natural class of a size that has a slot: the power of two at or above. */
 static inline size_t class_natural(size_t size) { return 4 * log2_ceil(size); }
 
-/* The smallest class whose slots hold `size` bytes, 1 <= size <= SLOT_SIZE_MAX. */
-static inline size_t class_tight(size_t size)
-{
-    if (size <= 4)
-        return class_natural(size);
-    size = round_up(size, 8);
-    size_t k = log2_floor(size);                 /* 2^k <= size < 2^(k+1), cut into four steps */
-    size = round_up(size, (size_t)1 << (k - 2)); /* may reach 2^(k+1): then the sum below carries into the next k */
-    return 4 * k + (size >> (k - 2)) - 4;
-}
+/* The last byte of a request of `size` bytes rounded up to `align`, a power of two: rounding up in one operation. Size 0
+ * and alignment 0 give the largest number there is, which has no slot. */
+static inline size_t last_byte(size_t size, size_t align) { return (size - 1) | (align - 1); }
 
-/* Whether a request of `size` bytes at alignment `align`, a power of two, gets a slot. */
-static inline bool size_has_aligned_slot(size_t size, size_t align)
-{
-    return size_has_slot(size) && size_has_slot(round_up(size, align));
-}
+static inline bool last_byte_has_slot(size_t last) { return last < SLOT_SIZE_MAX; }
 
-/* The smallest class whose slots hold `size` bytes and all have alignment `align`, where size_has_aligned_slot. Rounding
- * the size up to the alignment is enough: where the alignment is at most the spacing of the classes around, every class
- * is a multiple of it; where it is more, the rounded size is itself a class. */
-static inline size_t class_aligned(size_t size, size_t align) { return class_tight(round_up(size, align)); }
+/* The smallest class whose slots hold a request up to its last byte and all have its alignment. Rounding the size up to
+ * the alignment is enough: where the alignment is at most the spacing of the classes around, every class is a multiple
+ * of it; where it is more, the rounded size is itself a class. */
+static inline size_t class_aligned(size_t last)
+{
+    if (last < 4)
+        return class_natural(last + 1);
+    last |= 7;                   /* classes are multiples of 8 */
+    size_t k = log2_floor(last); /* 2^k <= last < 2^(k+1), cut into four steps; the class ends the step */
+    return 4 * (k - 1) + (last >> (k - 2)) + 1;
+}
 
 /* The same for a request of either family as cold paths pass it on: `align` 0 means natural, size 0 counts as 1. */
 static inline bool request_has_slot(size_t size, size_t align)
 {
     size += size == 0;
-    return align == 0 ? size_has_slot(size) : size_has_aligned_slot(size, align);
+    return align == 0 ? size_has_slot(size) : last_byte_has_slot(last_byte(size, align));
 }
 
 static inline size_t request_class(size_t size, size_t align)
 {
     size += size == 0;
-    return align == 0 ? class_natural(size) : class_aligned(size, align);
+    return align == 0 ? class_natural(size) : class_aligned(last_byte(size, align));
 }
 
 static inline uint32_t class_slot_size(size_t class)

@@ -19,6 +19,13 @@ static void set_notify_at(struct slab *slab, uint32_t count)
     atomic_store_explicit(&slab->notify_at, count, memory_order_seq_cst);
 }
 
+/* Starts the countdown at `need`, with `freed` slots waiting; owner only. */
+static void arm(struct slab *slab, uint32_t freed, uint32_t need)
+{
+    slab->armed = freed + need;
+    atomic_store_explicit(&slab->countdown, need, memory_order_relaxed);
+}
+
 /* ---- lists, all under the lock of the heap that owns the slab --------------------------------------------------- */
 
 static slab_id list_first(const slab_list *list) { return atomic_load_explicit(list, memory_order_relaxed); }
@@ -74,16 +81,15 @@ static uint32_t ripe_count(const struct slab *slab, uint32_t capacity)
 /* Every slot is free: the slab leaves its heap. Its memory is given back once the lock is released. */
 static void leave_heap(struct slab *slab, struct bin *bin)
 {
-    struct heap *heap = heap_of(bin);
     if (slab->state == SLAB_AVAILABLE)
         list_remove(&bin->available, slab, LINKS_STATE);
-    revisit_remove(heap, slab);
+    revisit_remove(heap_of(bin), slab);
     if (region_kind(region_of(slab)) == SLAB_SMALL)
         bin->small_owned--;
     else
         bin->large_owned--;
     /* All pushes are counted, so the maps' bits are exactly those not taken yet: with none, a map is zero. */
-    if (!slab->is_list && atomic_load_explicit(&slab->freed_count, memory_order_relaxed) != 0)
+    if (!slab->is_list && slab_freed_count(slab) != 0)
         slab->flags |= SLAB_LOCAL_USED;
     if (pushed_count(slab) != slab_remote(slab)->popped)
         slab->flags |= SLAB_REMOTE_USED;
@@ -91,20 +97,28 @@ static void leave_heap(struct slab *slab, struct bin *bin)
     atomic_store_explicit(&slab->bin, NULL, memory_order_relaxed);
 }
 
+/* Whether slots that are counted can be found. A pusher that stops before it reaches the summary hides its slots, and
+ * those that others push behind it. Read after `pushed`: the summary comes before the count. */
+static bool remote_is_reachable(const struct slab *slab)
+{
+    return ALLOC_THREADS && (slab->remote->taken | atomic_load_explicit(&slab->remote->top[0], memory_order_relaxed) |
+                             atomic_load_explicit(&slab->remote->top[1], memory_order_relaxed)) != 0;
+}
+
 enum look { LOOK_DONE, LOOK_EMPTY, LOOK_AGAIN };
 
 /* One look at a parked or available slab: lists it, makes it leave its heap (LOOK_EMPTY), or arms its two thresholds, of
- * which one must fire before the slab can be empty: freed_count for local frees, notify_at for remote ones, each at most
+ * which one must fire before the slab can be empty: countdown for local frees, notify_at for remote ones, each at most
  * half of what is out. Whatever the mix, each look halves the rest.
- * Fields have owners: freed_count is written by the owner alone, so what others read of it is at most too low, and they
- * call a slab empty only when it is. LOOK_AGAIN: frees came in meanwhile that empty it. */
-static enum look look_at(struct slab *slab, struct bin *bin, bool is_owner, bool dry)
+ * Fields have owners: countdown is written by the owner alone, so what others see of its frees is at most too little,
+ * and they call a slab empty only when it is. LOOK_AGAIN: frees came in meanwhile that empty it. */
+static enum look look_at(struct slab *slab, struct bin *bin, bool is_owner)
 {
     if (is_owner)
         check_slab(slab);
     set_notify_at(slab, pushed_count(slab) - EVER); /* from here no push goes unseen: it waits for the lock, once */
     uint32_t pushed = pushed_count(slab);
-    uint32_t freed = atomic_load_explicit(&slab->freed_count, memory_order_acquire);
+    uint32_t freed = slab_freed_count(slab);
     int64_t capacity = slab_capacity(region_kind(region_of(slab)), slab->class);
     /* Signed: the owner can collect a slot before its pusher has counted it. */
     int64_t waiting = (int32_t)(pushed - slab_remote(slab)->popped);
@@ -112,6 +126,7 @@ static enum look look_at(struct slab *slab, struct bin *bin, bool is_owner, bool
     int64_t out = capacity - (at_rest + freed + waiting);
     int64_t usable = at_rest + freed + (waiting > 0 ? waiting : 0);
     int64_t ripe = ripe_count(slab, (uint32_t)capacity);
+    bool is_hidden = at_rest + freed == 0 && !remote_is_reachable(slab);
     check(out >= 0 && usable <= capacity);
 
     bool keep = false;
@@ -125,7 +140,7 @@ static enum look look_at(struct slab *slab, struct bin *bin, bool is_owner, bool
     }
     if (is_owner || keep)
         revisit_remove(heap_of(bin), slab);
-    if (slab->state == SLAB_PARKED && (keep || (usable >= ripe && !dry))) {
+    if (slab->state == SLAB_PARKED && (keep || usable >= ripe) && !is_hidden) {
         slab->state = SLAB_AVAILABLE;
         list_insert(&bin->available, slab, LINKS_STATE);
     }
@@ -137,17 +152,19 @@ static enum look look_at(struct slab *slab, struct bin *bin, bool is_owner, bool
         int64_t need = (out + 1) / 2 < missing ? (out + 1) / 2 : missing;
         if (need < 1)
             need = 1;
-        slab->settle_at = freed + (uint32_t)need;
-        set_notify_at(slab, pushed + (dry ? 1 : (uint32_t)need));
+        arm(slab, freed, (uint32_t)need);
+        set_notify_at(slab, pushed + (is_hidden ? 1 : (uint32_t)need));
         return LOOK_DONE;
     }
-    int64_t countdown = (int32_t)(slab->settle_at - freed);
-    if (!keep && (countdown <= 0 || countdown > out))
-        revisit_add(heap_of(bin), slab); /* the owner's threshold cannot tell: it looks when it comes by */
-    set_notify_at(slab, pushed + (countdown <= 0 || countdown >= missing ? 1 : (uint32_t)(missing - countdown + 1)));
+    int64_t countdown = (int32_t)(slab->armed - freed);
+    bool owner_cannot_tell = countdown <= 0 || countdown > out;
+    if (!keep && owner_cannot_tell)
+        revisit_add(heap_of(bin), slab);
+    bool next_push_tells = is_hidden || countdown <= 0 || countdown >= missing;
+    set_notify_at(slab, pushed + (next_push_tells ? 1 : (uint32_t)(missing - countdown + 1)));
     if (keep)
         return LOOK_DONE;
-    freed = atomic_load_explicit(&slab->freed_count, memory_order_acquire);
+    freed = slab_freed_count(slab);
     waiting = (int32_t)(pushed_count(slab) - slab_remote(slab)->popped);
     return capacity == at_rest + freed + waiting ? LOOK_AGAIN : LOOK_DONE;
 }
@@ -176,28 +193,29 @@ void slab_settle_owner(struct slab *slab)
         return;
     /* Since the free was counted, somebody may have found the slab empty and another heap have taken it. */
     bool is_owner = heap_of(bin) == heap_self;
-    enum look look = is_owner && is_idle(slab) ? look_at(slab, bin, true, false) : LOOK_DONE;
+    enum look look = is_owner && is_idle(slab) ? look_at(slab, bin, true) : LOOK_DONE;
     heap_unlock(heap_of(bin));
     if (look == LOOK_EMPTY)
         slab_give_back(slab);
 }
 
-void slab_park(struct slab *slab, bool dry)
+void slab_park(struct slab *slab)
 {
     struct bin *bin = atomic_load_explicit(&slab->bin, memory_order_relaxed);
     heap_lock(heap_of(bin));
     slab->state = SLAB_PARKED;
-    enum look look = look_at(slab, bin, true, dry);
+    enum look look = look_at(slab, bin, true);
     heap_unlock(heap_of(bin));
     if (look == LOOK_EMPTY)
         slab_give_back(slab);
 }
 
-/* A current slab: its owner alone looks at it, and no threshold is ever reached. */
+/* A current slab: its owner alone looks at it. Its thresholds are out of reach; that a slab stays current for so long
+ * that they are reached all the same does no harm. */
 static void make_current(struct slab *slab)
 {
     slab->state = SLAB_CURRENT;
-    slab->settle_at = SETTLE_NEVER;
+    arm(slab, slab_freed_count(slab), EVER);
     set_notify_at(slab, pushed_count(slab) + EVER);
 }
 
@@ -209,7 +227,7 @@ struct slab *slab_take_available(struct bin *bin)
     slab_id first = list_first(&heap->revisit);
     struct slab *revisited = first == 0 ? NULL : slab_from_id(first);
     if (revisited != NULL)
-        look = look_at(revisited, atomic_load_explicit(&revisited->bin, memory_order_relaxed), true, false);
+        look = look_at(revisited, atomic_load_explicit(&revisited->bin, memory_order_relaxed), true);
     first = list_first(&bin->available);
     struct slab *slab = first == 0 ? NULL : slab_from_id(first);
     if (slab != NULL) {
@@ -269,13 +287,11 @@ bool slab_begin(struct slab *slab, struct bin *bin, size_t class, bool is_list)
         return false;
     slab->class = (uint8_t) class;
     slab->is_list = is_list;
-    if (is_list) {
-        slab->freed = 0;
-        slab->spare = 0;
-    }
+    if (is_list)
+        slab->freed = NULL;
     slab->spare_count = 0;
     slab->granted = 0;
-    atomic_store_explicit(&slab->freed_count, 0, memory_order_relaxed);
+    arm(slab, 0, EVER);
     if (slab->flags & SLAB_LOCAL_USED)
         map_reset_top(slab->local);
     if (slab->flags & SLAB_REMOTE_USED)
@@ -311,9 +327,9 @@ static void settle_pushed(struct slab *slab, uint32_t pushed)
     if (slab->state == SLAB_CURRENT)
         set_notify_at(slab, pushed_count(slab) + EVER);
     else if (is_idle(slab) && past >= 0) {
-        look = look_at(slab, bin, false, false);
+        look = look_at(slab, bin, false);
         if (look == LOOK_AGAIN) /* not a third time: who frees from here on sees a threshold that he reaches */
-            look = look_at(slab, bin, false, false);
+            look = look_at(slab, bin, false);
     }
     heap_unlock(heap_of(bin));
     if (look == LOOK_EMPTY)

@@ -1,7 +1,7 @@
 /* A slab: 64 KiB or 2 MiB of slots of one size, and its header in the region's table.
  *
- *     handed out  +  freed_count + spare_count  +  (pushed - popped)  +  (capacity - granted)  =  capacity
- *                    free locally                  freed by others       never handed out
+ *     handed out  +  (armed - countdown) + spare_count  +  (pushed - popped)  +  (capacity - granted)  =  capacity
+ *                    free locally                        freed by others       never handed out
  *
  * How a slab keeps its free slots is fixed when it is taken:
  *   list    each free slot holds the link to the next; slots of 8 bytes to 4 KiB in a bin's first slabs, which together
@@ -15,8 +15,8 @@
  *   parked      owned, not listed
  *   available   owned and listed in its bin, because it has enough free slots to be worth taking up again
  *
- * State, lists, granted, settle_at and spare_count change under the lock of the heap that owns the slab, but for a
- * current slab, whose granted and spare_count are its owner's. See slab_settle for who looks at a slab, and when.
+ * State, lists, granted, armed and spare_count change under the lock of the heap that owns the slab, but for a current
+ * slab, where they are its owner's. See look_at in slab.c for who looks at a slab, and when.
  */
 #ifndef ALLOC_SLAB_H
 #define ALLOC_SLAB_H
@@ -48,32 +48,23 @@ enum slab_links_use {
 /* A list's first slab. Changed under a lock; whether it is empty may be read without. */
 typedef _Atomic slab_id slab_list;
 
-/* What a free slot of a list slab holds. */
-struct link {
-    uint32_t next;  /* offset in the region of the next free slot; 0 ends the list */
-    uint32_t below; /* how many slots follow in the list */
-};
-
 struct slab {
     _Atomic(struct bin *) bin; /* the owner's bin for this class; any thread reads it, see free_cold */
     union {
-        struct {
-            uint32_t freed; /* list: offset in the region of the slot freed last; owner only */
-            uint32_t spare; /* list: what an exiting owner had left of an earlier list; owner only */
-        };
+        void *freed;       /* list: the slot freed last, linked to the ones before; owner only */
         struct map *local; /* bitmap: what the owner freed; owner only */
     };
-    _Atomic uint32_t freed_count; /* slots in freed or local; the owner writes it, last of all in a free */
-    uint32_t settle_at;           /* the freed_count at which the owner looks */
-    _Atomic uint32_t notify_at;   /* the remote.pushed at which whoever pushes looks */
-    uint32_t granted;             /* slots ever handed out: the lowest ones */
-    struct map *remote;           /* what other threads freed */
+    _Atomic uint32_t countdown; /* local frees until the owner looks; the owner writes it, last of all in a free */
+    uint32_t armed;             /* what countdown would be with no slot in freed or local */
+    _Atomic uint32_t notify_at; /* the remote.pushed at which whoever pushes looks */
+    uint32_t granted;           /* slots ever handed out: the lowest ones */
+    struct map *remote;         /* what other threads freed */
     struct slab_links links[LINKS_USES];
     uint8_t class;
     uint8_t is_list; /* 1 or 0 */
     uint8_t state;   /* enum slab_state */
     uint8_t flags;
-    uint32_t spare_count; /* slots in spare */
+    uint32_t spare_count; /* slots in remote.spare */
 };
 
 _Static_assert(sizeof(struct slab) == 64, "one cache line per slab: the metadata ratio depends on it");
@@ -86,17 +77,17 @@ enum slab_flags {
     SLAB_HAS_MAPS = 16,   /* local and remote are maps for class and is_list */
 };
 
-/* What other threads write, apart from the header so that they and the owner do not share a line. Both belong to the
- * slab's index for ever, whatever life the slab is in: a push that is late finds them. They only ever grow. */
+/* What most slabs never need, apart from the header: its line is touched when other threads free, and they do not share
+ * it with the owner's frees. The counters belong to the slab's index for ever, whatever life the slab is in: a push that
+ * is late finds them. They only ever grow. */
 struct remote {
     _Atomic uint32_t pushed; /* slots other threads freed */
     uint32_t popped;         /* slots the owner collected of them; may run ahead of pushed; owner only */
-    char padding[56];
+    void *spare;             /* list: what an exiting owner had left of an earlier list; owner only */
+    char padding[48];
 };
 
 _Static_assert(sizeof(struct remote) == 64, "no two slabs' counters share a line");
-
-#define SETTLE_NEVER UINT32_MAX
 
 static inline struct slab *slab_of(const void *p)
 {
@@ -137,11 +128,19 @@ static inline uint32_t slab_capacity(enum slab_kind kind, size_t class)
  * as it was. */
 bool slab_begin(struct slab *slab, struct bin *bin, size_t class, bool is_list);
 
-/* A current slab becomes parked, available or, if it is empty, is given back. `dry`: it was taken up and yielded nothing,
- * because a pusher has counted slots that it has not made reachable yet; it is not listed and asks for one more push. */
-void slab_park(struct slab *slab, bool dry);
+/* Slots that the owner freed and that wait in freed or local. */
+static inline uint32_t slab_freed_count(const struct slab *slab)
+{
+    return slab->armed - atomic_load_explicit(&slab->countdown, memory_order_acquire);
+}
 
-/* The owner's look, when freed_count has reached settle_at. */
+/* Takes slots out of freed or local; of a current slab. */
+static inline void slab_unfree(struct slab *slab, uint32_t count) { slab->armed -= count; }
+
+/* A current slab becomes parked, available or, if it is empty, is given back. */
+void slab_park(struct slab *slab);
+
+/* The owner's look, when countdown has reached 0. */
 void slab_settle_owner(struct slab *slab);
 
 /* Takes the next available slab of a bin, which becomes current, and looks at one slab of the heap's revisit list. */
