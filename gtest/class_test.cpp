@@ -88,7 +88,7 @@ TEST(Classes, AreTheDocumentedSizesInOrder)
 {
     size_t last = 0;
     for (size_t slot_size : slot_sizes()) {
-        size_t number = engine_class_tight(slot_size);
+        size_t number = engine_class_aligned(slot_size, 1);
         EXPECT_EQ(slot_size_of(number), slot_size);
         EXPECT_TRUE(number > last || slot_size == 1) << "numbers grow with sizes, at " << slot_size;
         last = number;
@@ -101,7 +101,7 @@ TEST(Classes, TheTightClassIsTheSmallestThatFits)
     std::vector<size_t> slots = slot_sizes();
     for (size_t size : interesting_sizes()) {
         size_t smallest = *std::lower_bound(slots.begin(), slots.end(), size);
-        ASSERT_EQ(slot_size_of(engine_class_tight(size)), smallest) << size;
+        ASSERT_EQ(slot_size_of(engine_class_aligned(size, 1)), smallest) << size;
     }
 }
 
@@ -152,7 +152,7 @@ TEST(Slots, TheReciprocalIsExactForEverySlotOfEveryClass)
 {
     for (bool is_large : {false, true})
         for (size_t slot_size : slot_sizes()) {
-            uint32_t capacity = engine_slab_capacity(is_large, engine_class_tight(slot_size));
+            uint32_t capacity = engine_slab_capacity(is_large, engine_class_aligned(slot_size, 1));
             for (uint32_t slot = 0; slot < capacity; slot++)
                 ASSERT_EQ(engine_slot_index(slot * slot_size, static_cast<uint32_t>(slot_size)), slot)
                     << "slots of " << slot_size;
@@ -163,7 +163,7 @@ TEST(Slots, FitTheirSlab)
 {
     for (bool is_large : {false, true})
         for (size_t slot_size : slot_sizes()) {
-            size_t capacity = engine_slab_capacity(is_large, engine_class_tight(slot_size));
+            size_t capacity = engine_slab_capacity(is_large, engine_class_aligned(slot_size, 1));
             size_t slab = engine_slab_bytes(is_large);
             EXPECT_LE(capacity * slot_size, slab);
             if (slot_size >= 4) {

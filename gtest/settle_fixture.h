@@ -14,13 +14,12 @@ namespace slabs
 constexpr uint32_t ever = UINT32_C(1) << 30; // a distance between counts of pushes that no thread covers
 
 inline uint32_t distance(const View &slab) { return slab.notify_at - slab.pushed; }
-inline uint32_t countdown(const View &slab) { return slab.settle_at - slab.freed; }
 
 // Whatever mix of local and remote frees empties the slab, it reaches one of the thresholds on the way: the most frees
 // that reach neither do not empty it. Or the owner is to look at it anyway.
 inline bool will_be_noticed(const View &slab)
 {
-    return slab.is_to_revisit || int64_t{countdown(slab)} - 1 + int64_t{distance(slab)} - 1 < slab.out;
+    return slab.is_to_revisit || int64_t{slab.countdown} - 1 + int64_t{distance(slab)} - 1 < slab.out;
 }
 
 // Every second slot, the even or the odd ones.

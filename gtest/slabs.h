@@ -27,9 +27,12 @@ struct Kind {
 inline std::ostream &operator<<(std::ostream &out, const Kind &kind) { return out << kind.name; }
 
 inline const Kind kinds[] = {
-    {{64, 0}, 4, "SmallLists"},        {{1, 0}, 3, "SmallMaps"},
-    {{8192, 0}, 8, "SmallMapsOfFew"},  {{3072, 1024}, 5, "SmallListsThatDoNotDivide"},
-    {{65536, 0}, 4, "LargeMapsOfFew"}, {{4096, 0}, 23, "EveryWayToRecycle"}, // 16 small lists, 4 large ones, large maps
+    {{64, 0}, 4, "SmallLists"},
+    {{8192, 0}, 8, "SmallListsOfFew"},
+    {{3072, 1024}, 5, "SmallListsThatDoNotDivide"},
+    {{65536, 0}, 4, "LargeMapsOfFew"},
+    {{4096, 0}, 23, "EveryWayToRecycle"}, // 16 small lists, 4 large ones, large maps
+    {{1, 0}, 3, "SmallMaps"},
 };
 
 inline View view(const void *slot) { return engine_view_slab(slot); }

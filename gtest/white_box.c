@@ -15,8 +15,7 @@ bool engine_is_power_of_two(size_t n) { return is_power_of_two(n); }
 size_t engine_round_up(size_t n, size_t align) { return round_up(n, align); }
 bool engine_request_has_slot(size_t size, size_t align) { return request_has_slot(size, align); }
 size_t engine_class_natural(size_t size) { return class_natural(size); }
-size_t engine_class_tight(size_t size) { return class_tight(size); }
-size_t engine_class_aligned(size_t size, size_t align) { return class_aligned(size, align); }
+size_t engine_class_aligned(size_t size, size_t align) { return class_aligned(last_byte(size, align)); }
 size_t engine_request_class(size_t size, size_t align) { return request_class(size, align); }
 size_t engine_class_slot_size(size_t class_number) { return class_slot_size(class_number); }
 uint32_t engine_slot_index(size_t offset, uint32_t slot_size)
@@ -58,7 +57,7 @@ uint64_t engine_map_take(struct map *map, size_t *word) { return map_take(map, w
 static uint32_t count_held(const struct bin *bin)
 {
     uint32_t count = population(bin->mask);
-    for (uint32_t offset = bin->free; offset != 0; offset = ((const struct link *)(bin->region + offset))->next)
+    for (void *slot = bin->free; slot != NULL; slot = *(void **)slot)
         count++;
     return count;
 }
@@ -80,11 +79,11 @@ static struct slab_view view(struct slab *slab)
         .is_to_revisit = slab->flags & SLAB_REVISIT,
         .capacity = slab_capacity(kind, slab->class),
         .granted = slab->granted,
-        .freed = atomic_load(&slab->freed_count),
+        .freed = slab_freed_count(slab),
         .spare = slab->spare_count,
         .waiting = (int32_t)(pushed - slab_remote(slab)->popped),
         .held = bin != NULL && bin->current == slab ? count_held(bin) : 0,
-        .settle_at = slab->settle_at,
+        .countdown = atomic_load(&slab->countdown),
         .notify_at = atomic_load(&slab->notify_at),
         .pushed = pushed,
         .has_dirty_local = slab->flags & SLAB_LOCAL_USED,

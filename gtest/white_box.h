@@ -25,7 +25,6 @@ bool engine_is_power_of_two(size_t n);
 size_t engine_round_up(size_t n, size_t align);
 bool engine_request_has_slot(size_t size, size_t align);
 size_t engine_class_natural(size_t size);
-size_t engine_class_tight(size_t size);
 size_t engine_class_aligned(size_t size, size_t align);
 size_t engine_request_class(size_t size, size_t align);
 size_t engine_class_slot_size(size_t class_number);
@@ -74,10 +73,11 @@ struct slab_view {
     bool is_kept;       /* the one empty slab of its bin */
     bool is_to_revisit; /* in its heap's revisit list */
     uint32_t capacity, granted;
-    uint32_t freed, spare; /* free locally */
-    int32_t waiting;       /* freed by others, not collected */
-    uint32_t held;         /* free slots that its bin holds */
-    uint32_t settle_at, notify_at, pushed;
+    uint32_t freed, spare;                  /* free locally */
+    int32_t waiting;                        /* freed by others, not collected */
+    uint32_t held;                          /* free slots that its bin holds */
+    uint32_t countdown;                     /* local frees until the owner looks */
+    uint32_t notify_at, pushed;             /* the count of pushes at which a pusher looks, and the count */
     bool has_dirty_local, has_dirty_remote; /* maps not known to be zero */
     int64_t out; /* what the equation leaves: slots the program has, or whose free is not counted yet */
 };
