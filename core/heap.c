@@ -10,8 +10,8 @@
 /* Large slabs of a bin that recycle by list: with the small ones about 8 MiB, what caches hold. Beyond, order counts. */
 #define LARGE_LISTS_MAX 4
 #define SMALL_SLOT_MAX  8192 /* larger slots are cut from large slabs only */
-#define LIST_SLOT_MIN sizeof(void *)
-#define LIST_SLOT_MAX 32768
+#define LIST_SLOT_MIN   sizeof(void *)
+#define LIST_SLOT_MAX   32768
 #define HUGE_SLOT_MAX   4096 /* larger slots waste huge pages when only a few are in use */
 #define GRANT_BYTES     8192 /* never-used slots are granted by up to 64, and no more than this at a time */
 
@@ -92,7 +92,7 @@ static bool fill_remote(struct bin *bin, struct slab *slab)
  * within a word. */
 static bool fill_fresh(struct bin *bin, struct slab *slab)
 {
-    uint32_t left = slab_capacity(region_kind(region_of(slab)), bin_class(bin)) - slab->granted;
+    uint32_t left = slots_that_fit(region_kind(region_of(slab)), bin->reciprocal) - slab->granted;
     if (left == 0)
         return false;
     uint32_t count = GRANT_BYTES / bin->slot_size;
@@ -132,7 +132,7 @@ static struct slab *take_fresh(struct bin *bin)
     if (!small) {
         /* Huge pages for bins past their lists, where all of the slab will be used: one page too many is then a few
          * percent of what the bin holds. */
-        bool whole = (size_t)slab_capacity(SLAB_LARGE, bin_class(bin)) * bin->slot_size > kind_size(SLAB_LARGE) / 2;
+        bool whole = (size_t)slots_that_fit(SLAB_LARGE, bin->reciprocal) * bin->slot_size > kind_size(SLAB_LARGE) / 2;
         slab_set_huge(slab, whole && bin->slot_size <= HUGE_SLOT_MAX && bin->large_owned >= LARGE_LISTS_MAX);
     }
     if (slab_begin(slab, bin, bin_class(bin), is_list))

@@ -23,7 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MAP_SLOTS_MAX ((size_t)2 * 64 * 64 * 64)
+#define MAP_SLOTS_MAX (2u * 64 * 64 * 64)
 
 struct map {
     _Atomic uint64_t top[2];

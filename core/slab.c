@@ -12,11 +12,19 @@ static uint32_t pushed_count(struct slab *slab)
     return atomic_load_explicit(&slab_remote(slab)->pushed, memory_order_seq_cst);
 }
 
-/* Sequentially consistent, as is reading remote.pushed on both sides: of a settle (threshold, then count) and a push
- * (count, then threshold) at the same time, at least one sees the other. */
 static void set_notify_at(struct slab *slab, uint32_t count)
 {
-    atomic_store_explicit(&slab->notify_at, count, memory_order_seq_cst);
+    atomic_store_explicit(&slab->notify_at, count, memory_order_relaxed);
+}
+
+/* From here on every push passes the threshold, and whoever pushes waits for the lock, once. Sequentially consistent, as
+ * is reading remote.pushed on both sides: of this (threshold, then count) and a push (count, then threshold) at the same
+ * time, at least one sees the other. So a push that still saw the threshold before is in the count read next, and the
+ * threshold set at the end of a look needs no order of its own: who does not see it yet comes and waits. */
+static uint32_t open_to_pushes(struct slab *slab)
+{
+    atomic_store_explicit(&slab->notify_at, pushed_count(slab) - EVER, memory_order_seq_cst);
+    return pushed_count(slab);
 }
 
 /* Starts the countdown at `need`, with `freed` slots waiting; owner only. */
@@ -116,10 +124,9 @@ static enum look look_at(struct slab *slab, struct bin *bin, bool is_owner)
 {
     if (is_owner)
         check_slab(slab);
-    set_notify_at(slab, pushed_count(slab) - EVER); /* from here no push goes unseen: it waits for the lock, once */
-    uint32_t pushed = pushed_count(slab);
+    uint32_t pushed = open_to_pushes(slab);
     uint32_t freed = slab_freed_count(slab);
-    int64_t capacity = slab_capacity(region_kind(region_of(slab)), slab->class);
+    int64_t capacity = slots_that_fit(region_kind(region_of(slab)), bin->reciprocal);
     /* Signed: the owner can collect a slot before its pusher has counted it. */
     int64_t waiting = (int32_t)(pushed - slab_remote(slab)->popped);
     int64_t at_rest = (int64_t)slab->spare_count + (capacity - slab->granted);

@@ -115,11 +115,17 @@ static inline char *slab_start(const struct slab *slab)
     return (char *)region + ((region_offset(slab) / sizeof(struct slab)) << region->slab_shift);
 }
 
-/* Slots of a class that a slab of a kind has: what fits, and what a map can hold. */
+/* Slots that a slab has: what fits, and what a map can hold. The division is exact for every class: 2^16 and 2^21 leave
+ * a remainder of at most 6/7 of a slot. */
+static inline uint32_t slots_that_fit(enum slab_kind kind, uint32_t reciprocal)
+{
+    uint32_t fit = slot_index(kind_size(kind), reciprocal);
+    return fit < MAP_SLOTS_MAX ? fit : MAP_SLOTS_MAX;
+}
+
 static inline uint32_t slab_capacity(enum slab_kind kind, size_t class)
 {
-    size_t fit = kind_size(kind) / class_slot_size(class);
-    return (uint32_t)(fit < MAP_SLOTS_MAX ? fit : MAP_SLOTS_MAX);
+    return slots_that_fit(kind, class_reciprocal(class_slot_size(class)));
 }
 
 /* ---- the owner's side ------------------------------------------------------------------------------------------- */
