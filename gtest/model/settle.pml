@@ -12,7 +12,7 @@
  *     untouched   whoever is freeing a slot never finds the slab given back, or in its next life, under its hands
  *     empty       a slab is given back only when the program holds none of its slots
  * Checked whenever no process is between two steps of something (so also when all sleep for ever from there on):
- *     found       each granted slot is with the program, in the owner's map, or where the owner finds it in the other
+ *     found       a granted slot is with the program, in the owner's map, or in the remote map where a search finds it
  *     noticed     a slab that is empty has been given back, or is the empty one its bin keeps. One exception: the last
  *                 free was the owner's own, and it is on the revisit list, for the owner's next slow path
  *     at rest     no lock is held, every push is counted, and the threshold is one that not every push passes
@@ -31,12 +31,15 @@
  *     READ_FREED_FIRST and WITHOUT_RECOUNT together: a pusher that looks reads freed_count before pushed, and not once
  *         more when its threshold is set. Either alone holds; the engine reads pushed first and recounts.
  *
- * Explored to the end without an error (Spin 6.5.2, every state, -DCOLLAPSE, one core at about 0.8 million states/s):
- *     (no flags)                            1.8 million states
- *     LIVES=2                              18.6 million
- *     LIVES=2 EXITS                        37.6 million, 2.1 GB   a test
- *     HEAPS=2 LIVES=2 TAKES=0              10.3 million           a test
- *     HEAPS=2 LIVES=2 TAKES=0 EXITS        22.9 million
+ * Explored to the end without an error (Spin 6.5.2, one core at about 0.8 million states per second; -DCOLLAPSE):
+ *     (no flags)                         1.8 million states, 0.6 GB
+ *     TAKES=2 EXITS                     15.3 million
+ *     LIVES=2                           18.6 million
+ *     WORD_SLOTS=3                      33.0 million
+ *     LIVES=2 EXITS                     37.6 million, 2.1 GB            a test
+ *     HEAPS=2 LIVES=2 TAKES=0           10.3 million, 1.0 GB            a test
+ *     HEAPS=2 LIVES=2 TAKES=0 EXITS     22.8 million
+ *     HEAPS=2 LIVES=2                  123.8 million, 5.7 GB with -DHC4 (by hash: a state may be taken for another)
  */
 #ifndef WORDS
 #define WORDS 2
