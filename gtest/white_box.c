@@ -161,7 +161,7 @@ void engine_move_pushed(const void *slot, uint32_t pushed)
 
 const struct heap *engine_own_heap(void) { return heap_self->number == 0 ? NULL : heap_self; }
 uint32_t engine_heap_number(const struct heap *heap) { return heap->number; }
-const struct heap *engine_heap_pooled_before(const struct heap *heap) { return heap->next; }
+const struct heap *engine_owner(const void *slot) { return heap_of(atomic_load(&slab_of(slot)->bin)); }
 
 uint32_t engine_heap_owns(const struct heap *heap, size_t class_number)
 {

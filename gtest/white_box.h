@@ -98,8 +98,8 @@ void engine_skip_pushes(const void *slot, uint32_t count);
 /* The calling thread's, NULL if it has none; its number, counted from 1. */
 const struct heap *engine_own_heap(void);
 uint32_t engine_heap_number(const struct heap *heap);
-/* The heap pooled before this pooled one; NULL: none. */
-const struct heap *engine_heap_pooled_before(const struct heap *heap);
+/* The heap that owns a slot's slab; any thread may ask that has the slot. */
+const struct heap *engine_owner(const void *slot);
 /* Slabs a heap owns for a class, and slabs in its revisit list. */
 uint32_t engine_heap_owns(const struct heap *heap, size_t class_number);
 uint32_t engine_heap_revisits(const struct heap *heap);
