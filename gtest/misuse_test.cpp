@@ -222,7 +222,7 @@ INSTANTIATE_TEST_SUITE_P(OfSize, DoubleFree, testing::Values(1, 4, 64, 4096, 819
 
 TEST_F(Misuse, DoubleFreeOfABitmapSlotAnyTimeLater)
 {
-    for (size_t size : {4, 8192}) {
+    for (size_t size : {4, 65536}) {
         std::vector<void *> blocks(8);
         for (void *&block : blocks)
             block = alloc_malloc(size);
