@@ -1,16 +1,18 @@
 /* The hot path: one allocation and one free, whole on this screen.
  *
- * A bin is what one heap knows about one size class. It allocates from its current slab, in this order:
+ * A bin is what one heap knows about one size class. It allocates from
  *
- *     bin.free     a list of free slots, linked through the slots     (slabs that recycle by list)
- *     bin.mask     up to 64 free slots of one map word, as bits       (all others, and slots never used before)
- *     bin_refill   out of line: fills one of the two again
+ *     bin.recent   the slots freed last, a few of them, the last one first; of whatever slab
+ *     bin.free     a list of free slots of the current slab, linked through the slots   (slabs that recycle by list)
+ *     bin.mask     up to 64 free slots of one map word of it, as bits   (all others, and slots never used before)
+ *     bin_refill   out of line: fills one of the latter two again
  *
  * A free finds the slab in the slot's address. slab->bin == bin says three things in one compare: this thread owns the
  * slab, the size passed is of the right class, and (later) of the right family. Everything else is free_cold's.
  *
- * A list slab's frees go to slab.freed and only come back when bin.free has run dry: the slot freed last is never the
- * next one handed out, so an allocation does not wait on the cache miss of the free before it.
+ * Neither a free into bin.recent nor an allocation from it touches the slot or counts anything: what is freed and
+ * allocated in turn costs one cache miss, the program's own. A list slab's other frees go to slab.freed and come back when
+ * bin.free has run dry: an allocation must not wait on the cache miss of the free before it.
  */
 #ifndef ALLOC_BIN_H
 #define ALLOC_BIN_H
@@ -19,12 +21,20 @@
 
 #define HOT __attribute__((always_inline)) static inline
 
+/* Slots held back per bin; their slabs cannot be given back meanwhile. */
+#define RECENT_MAX      6
+#define RECENT_SLOT_MAX 4096
+
 struct bin {
-    void *free;          /* the next free slot of a list; NULL: none */
-    uint64_t mask;       /* free slots of the word taken: bit i is the slot at base + i * slot_size */
-    char *base;          /* address of the word's first slot */
-    uint32_t slot_size;  /* bytes; 0 in a bin never used */
-    uint32_t reciprocal; /* of slot_size */
+    uint32_t recent_count;
+    uint32_t recent_max; /* RECENT_MAX; 0 for slots above RECENT_SLOT_MAX */
+    void
+        *recent[1 + RECENT_MAX]; /* from 1 on; recent[0] is NULL, so that recent[recent_count] can always be compared */
+    void *free;                  /* the next free slot of a list; NULL: none */
+    uint64_t mask;               /* free slots of the word taken: bit i is the slot at base + i * slot_size */
+    char *base;                  /* address of the word's first slot */
+    uint32_t slot_size;          /* bytes; 0 in a bin never used */
+    uint32_t reciprocal;         /* of slot_size */
     struct slab *current;
     uint32_t list_length; /* of the list when it was taken up */
     /* under the heap's lock */
@@ -34,13 +44,15 @@ struct bin {
     uint32_t large_owned;
 };
 
-_Static_assert(sizeof(struct bin) == 64, "one cache line per bin");
+_Static_assert(sizeof(struct bin) == 128, "two cache lines per bin, a shift away from its class");
 
 /* Refills bin.free or bin.mask and allocates. NULL with ENOMEM. */
 void *bin_refill(struct bin *bin);
 
 /* Whatever bin_free does not do itself: other threads' slots, misuse. */
 void free_cold(void *p, size_t size, size_t align);
+
+HOT void *bin_pop_recent(struct bin *bin) { return bin->recent[bin->recent_count--]; }
 
 HOT void *bin_pop_free(struct bin *bin)
 {
@@ -58,6 +70,8 @@ HOT void *bin_pop_mask(struct bin *bin)
 
 HOT void *bin_allocate(struct bin *bin)
 {
+    if (bin->recent_count != 0)
+        return bin_pop_recent(bin);
     if (bin->free != NULL)
         return bin_pop_free(bin);
     if (bin->mask != 0)
@@ -75,10 +89,26 @@ HOT void bin_count_free(struct slab *slab)
         slab_settle_owner(slab);
 }
 
-/* Out of line, the end of a free that was its map word's first. */
-void bin_mark_free(struct slab *slab, size_t index);
+/* Out of line: frees a slot into its slab's map. */
+void bin_free_bit(struct bin *bin, struct slab *slab, void *p, size_t size, size_t align);
 
-/* `bin` is this thread's for the class of `size` at `align` (0: natural); those two are only passed on. */
+/* Frees a slot into its slab, which is this bin's. `size` and `align` are only passed on. */
+HOT void bin_free_to_slab(struct bin *bin, struct slab *slab, void *p, size_t size, size_t align)
+{
+    if (!slab->is_list) {
+        bin_free_bit(bin, slab, p, size, align);
+        return;
+    }
+    if (slab->freed == p) {
+        free_cold(p, size, align);
+        return;
+    }
+    *(void **)p = slab->freed;
+    slab->freed = p;
+    bin_count_free(slab);
+}
+
+/* `bin` is this thread's for the class of `size` at `align` (0: natural). */
 HOT void bin_free(struct bin *bin, void *p, size_t size, size_t align)
 {
     struct slab *slab = slab_of(p);
@@ -86,26 +116,17 @@ HOT void bin_free(struct bin *bin, void *p, size_t size, size_t align)
         free_cold(p, size, align);
         return;
     }
-    if (slab->is_list) {
-        if (slab->freed == p) {
-            free_cold(p, size, align);
-            return;
-        }
-        *(void **)p = slab->freed;
-        slab->freed = p;
-    } else {
-        size_t index = slot_index(region_offset(p) & region_of(p)->slab_mask, bin->reciprocal);
-        uint64_t word = map_add(slab->local, index);
-        if (word & map_bit(index)) {
-            free_cold(p, size, align);
-            return;
-        }
-        if (word == 0) {
-            bin_mark_free(slab, index);
-            return;
-        }
+    uint32_t recent = bin->recent_count;
+    if (recent >= bin->recent_max) {
+        bin_free_to_slab(bin, slab, p, size, align);
+        return;
     }
-    bin_count_free(slab);
+    if (bin->recent[recent] == p) {
+        free_cold(p, size, align);
+        return;
+    }
+    bin->recent[recent + 1] = p;
+    bin->recent_count = recent + 1;
 }
 
 #endif

@@ -118,6 +118,7 @@ static void bin_begin(struct bin *bin)
 {
     bin->slot_size = class_slot_size(bin_class(bin));
     bin->reciprocal = class_reciprocal(bin->slot_size);
+    bin->recent_max = bin->slot_size <= RECENT_SLOT_MAX ? RECENT_MAX : 0;
 }
 
 /* A fresh slab for a bin, of the kind and way to recycle that its growth asks for. */
@@ -148,6 +149,8 @@ static void change_current(struct bin *bin, struct slab *next)
     if (used != NULL)
         slab_park(used);
 }
+
+static bool bin_is_empty(const struct bin *bin) { return bin->free == NULL && bin->mask == 0; }
 
 static void *bin_pop(struct bin *bin) { return bin->free != NULL ? bin_pop_free(bin) : bin_pop_mask(bin); }
 
@@ -189,8 +192,6 @@ static void *refill_owned(struct bin *bin)
         return bin_pop(bin);
     return refill_slow(bin);
 }
-
-static bool bin_is_empty(const struct bin *bin) { return bin->free == NULL && bin->mask == 0; }
 
 /* ---- the heaps --------------------------------------------------------------------------------------------------- */
 
@@ -311,11 +312,23 @@ static uint32_t list_count(void *slot)
     return count;
 }
 
+void heap_flush_recent(struct heap *heap)
+{
+    for (size_t class = 0; class < CLASS_COUNT; class ++) {
+        struct bin *bin = &heap->bins[class];
+        for (; bin->recent_count != 0; bin->recent_count--) {
+            void *p = bin->recent[bin->recent_count];
+            bin_free_to_slab(bin, slab_of(p), p, bin->slot_size, 0);
+        }
+    }
+}
+
 static void thread_exit(void *subject)
 {
     struct heap *heap = subject;
-    heap_self = &heap_late;
     outbox_flush(&heap->outbox);
+    heap_flush_recent(heap);
+    heap_self = &heap_late;
     for (size_t class = 0; class < CLASS_COUNT; class ++)
         bin_retire(&heap->bins[class], list_count(heap->bins[class].free));
     heap_put(heap);
@@ -456,9 +469,16 @@ void *bin_refill(struct bin *bin)
     return p;
 }
 
-void bin_mark_free(struct slab *slab, size_t index)
+void bin_free_bit(struct bin *bin, struct slab *slab, void *p, size_t size, size_t align)
 {
-    map_mark(slab->local, index / 64);
+    size_t index = slot_index(region_offset(p) & region_of(p)->slab_mask, bin->reciprocal);
+    uint64_t word = map_add(slab->local, index);
+    if (word & map_bit(index)) {
+        free_cold(p, size, align);
+        return;
+    }
+    if (word == 0)
+        map_mark(slab->local, index / 64);
     bin_count_free(slab);
 }
 

@@ -11,8 +11,8 @@
 #include "bin.h"
 #include "os/os.h"
 
-#define HEAP_ALIGN 8192 /* a bin's heap is a mask away */
-#define HEAP_LOCKS 16   /* shared by all heaps, so that a fork can take them all */
+#define HEAP_ALIGN 16384 /* a bin's heap is a mask away */
+#define HEAP_LOCKS 16    /* shared by all heaps, so that a fork can take them all */
 
 /* Remote frees not pushed yet: slots of one slab that share a map word. One push then frees them all. */
 struct outbox {
@@ -53,7 +53,15 @@ static inline size_t bin_class(const struct bin *bin) { return (size_t)(bin - he
 void heap_lock(const struct heap *heap);
 void heap_unlock(const struct heap *heap);
 
+/* Frees the slots that the calling thread's bins hold back. Housekeeping. */
+void heap_flush_recent(struct heap *heap);
+
 /* The bin of the calling thread for a class: one of heap_none's or heap_late's where the thread has no heap. */
-static inline struct bin *bin_of_class(size_t class) { return &heap_self->bins[class]; }
+static inline struct bin *bin_of_class(size_t class)
+{
+    struct bin *bin = &heap_self->bins[class];
+    __asm__("" : "+r"(bin)); /* one register from here on: the compiler would compute each field's address anew */
+    return bin;
+}
 
 #endif
