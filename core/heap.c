@@ -229,7 +229,7 @@ static struct heap *heap_take_pooled(void)
 }
 
 /* A heap whose thread ended without giving it back: its first use of the library came in the last round of thread-exit
- * destructors, or it never ran them. One heap is checked each time there is reason to create one, in turn. */
+ * destructors, or it never ran them. Heaps are checked in turn when there is reason to create one. */
 static struct heap *heap_take_abandoned(void)
 {
     os_lock_acquire(&heaps.lock);
@@ -244,14 +244,6 @@ static struct heap *heap_take_abandoned(void)
     return taken ? heap : NULL;
 }
 
-static struct heap *heap_take(void)
-{
-    struct heap *heap = heap_take_pooled();
-    if (heap == NULL)
-        heap = heap_take_abandoned();
-    return heap != NULL ? heap : heap_create();
-}
-
 static void heap_put(struct heap *heap)
 {
     atomic_store_explicit(&heap->owner, 0, memory_order_relaxed);
@@ -259,6 +251,21 @@ static void heap_put(struct heap *heap)
     heap->next = heaps.pooled;
     heaps.pooled = heap;
     os_lock_release(&heaps.lock);
+}
+
+static struct heap *heap_take(void)
+{
+    struct heap *heap = heap_take_pooled();
+    if (heap != NULL)
+        return heap;
+    /* Two, so that more are found than created. */
+    heap = heap_take_abandoned();
+    struct heap *other = heap_take_abandoned();
+    if (heap == NULL)
+        heap = other;
+    else if (other != NULL)
+        heap_put(other);
+    return heap != NULL ? heap : heap_create();
 }
 
 /* Frees slots of one map word that another heap owns. `size` and `align` are only for the report. */

@@ -89,6 +89,9 @@ void os_purge(void *start, size_t size)
 void os_release(void *start, size_t size)
 {
     int saved = errno;
+    uintptr_t released = (uintptr_t)start; /* pairs of map and release use the same addresses again */
+    atomic_compare_exchange_strong_explicit(&lowest, &released, released + size, memory_order_relaxed,
+                                            memory_order_relaxed);
     /* The kernel may refuse to cut a mapping in two when there are too many: the memory at least goes back. */
     if (munmap(start, size) != 0)
         madvise(start, size, MADV_DONTNEED);
@@ -97,7 +100,10 @@ void os_release(void *start, size_t size)
 
 bool os_move(void *from, size_t size, void *to)
 {
-    return mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED;
+    /* Older kernels drop the target before they find that the source is not one mapping: ask first, with a resize to the
+     * same size. */
+    return mremap(from, size, size, 0) != MAP_FAILED &&
+           mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED;
 }
 
 bool os_extend(void *start, size_t old_size, size_t new_size)
