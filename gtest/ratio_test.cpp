@@ -84,7 +84,8 @@ TEST_F(MetadataRatio, OfTheOtherClasses)
         if (size != power_at_or_above(size))
             requests.push_back({size, 8});
     expect_ratios(requests, [](size_t size) {
-        return 1.000034 * static_cast<double>(slab) / static_cast<double>(slab / size * size);
+        const size_t used = slab / size * size;
+        return 1.000034 * static_cast<double>(slab) / static_cast<double>(used);
     });
 }
 
