@@ -46,7 +46,7 @@ struct bin {
 
 _Static_assert(sizeof(struct bin) == 128, "two cache lines per bin, a shift away from its class");
 
-/* Refills bin.free or bin.mask and allocates. NULL with ENOMEM. */
+/* Refills bin.free or bin.mask and allocates; finds a heap for a thread that has none. NULL with ENOMEM. */
 void *bin_refill(struct bin *bin);
 
 /* Whatever bin_free does not do itself: other threads' slots, misuse. */
@@ -67,6 +67,11 @@ HOT void *bin_pop_mask(struct bin *bin)
     bin->mask &= bin->mask - 1;
     return slot;
 }
+
+static inline bool bin_is_empty(const struct bin *bin) { return bin->free == NULL && bin->mask == 0; }
+
+/* A slot of a bin that is not empty. */
+static inline void *bin_pop(struct bin *bin) { return bin->free != NULL ? bin_pop_free(bin) : bin_pop_mask(bin); }
 
 HOT void *bin_allocate(struct bin *bin)
 {
@@ -128,5 +133,19 @@ HOT void bin_free(struct bin *bin, void *p, size_t size, size_t align)
     bin->recent[recent + 1] = p;
     bin->recent_count = recent + 1;
 }
+
+/* ---- off the hot path, in bin.c ---------------------------------------------------------------------------------- */
+
+/* As bin_refill, for a bin of a thread's own heap. */
+void *bin_refill_owned(struct bin *bin);
+
+/* Frees the slots held back into their slabs. Housekeeping. */
+void bin_flush_recent(struct bin *bin);
+
+/* How many slots bin.free has left. Housekeeping: at most as many as a slab. */
+uint32_t bin_list_count(const struct bin *bin);
+
+/* What a bin holds of its current slab, `listed` slots of a list or a mask, goes back to the slab, which is parked. */
+void bin_retire(struct bin *bin, uint32_t listed);
 
 #endif

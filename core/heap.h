@@ -53,7 +53,7 @@ static inline size_t bin_class(const struct bin *bin) { return (size_t)(bin - he
 void heap_lock(const struct heap *heap);
 void heap_unlock(const struct heap *heap);
 
-/* Frees the slots that the calling thread's bins hold back. Housekeeping. */
+/* Frees the slots that the bins of the calling thread's heap hold back. Housekeeping. */
 void heap_flush_recent(struct heap *heap);
 
 /* The bin of the calling thread for a class: one of heap_none's or heap_late's where the thread has no heap. */

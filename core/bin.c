@@ -1,0 +1,237 @@
+#include "bin.h"
+
+#include "check.h"
+#include "heap.h"
+
+#include <errno.h>
+
+/* A bin owns up to this many slabs of the small kind before it takes large ones: small programs stay small, big ones
+ * get huge pages. */
+#define SMALL_OWNED_MAX 16
+/* Large slabs of a bin that recycle by list: with the small ones about 8 MiB, what caches hold. Beyond, order counts. */
+#define LARGE_LISTS_MAX 4
+#define SMALL_SLOT_MAX  8192 /* larger slots are cut from large slabs only */
+#define LIST_SLOT_MIN   sizeof(void *)
+#define LIST_SLOT_MAX   32768
+#define HUGE_SLOT_MAX   4096 /* larger slots waste huge pages when only a few are in use */
+#define GRANT_BYTES     8192 /* never-used slots are granted by up to 64, and no more than this at a time */
+
+/* ---- filling a bin from one slab --------------------------------------------------------------------------------- */
+
+static void hold_word(struct bin *bin, struct slab *slab, size_t word, uint64_t mask)
+{
+    bin->base = slab_start(slab) + word * 64 * bin->slot_size;
+    bin->mask = mask;
+}
+
+static void hold_list(struct bin *bin, void *first, uint32_t length)
+{
+    bin->free = first;
+    bin->list_length = length;
+}
+
+/* Slots that the owner freed itself. */
+static bool fill_local(struct bin *bin, struct slab *slab)
+{
+    if (!slab->is_list) {
+        size_t word;
+        uint64_t mask = map_take(slab->local, &word);
+        if (mask == 0)
+            return false;
+        hold_word(bin, slab, word, mask);
+        slab_unfree(slab, population(mask));
+        return true;
+    }
+    if (slab->spare_count != 0) {
+        hold_list(bin, slab_remote(slab)->spare, slab->spare_count);
+        slab->spare_count = 0;
+        return true;
+    }
+    if (slab->freed == NULL)
+        return false;
+    hold_list(bin, slab->freed, slab_freed_count(slab));
+    slab->freed = NULL;
+    slab_unfree(slab, bin->list_length);
+    return true;
+}
+
+/* Slots that others freed. */
+static bool fill_remote(struct bin *bin, struct slab *slab)
+{
+#if ALLOC_THREADS
+    size_t word;
+    uint64_t mask = map_collect(slab->remote, &word);
+    if (mask != 0) {
+        slab_remote(slab)->popped += population(mask);
+        hold_word(bin, slab, word, mask);
+        return true;
+    }
+#endif
+    (void)bin;
+    (void)slab;
+    return false;
+}
+
+/* Slots never handed out in this life of the slab: a full mask, no memory is read. Powers of two, so that a mask stays
+ * within a word. */
+static bool fill_fresh(struct bin *bin, struct slab *slab)
+{
+    uint32_t left = slots_that_fit(region_kind(region_of(slab)), bin->reciprocal) - slab->granted;
+    if (left == 0)
+        return false;
+    uint32_t count = GRANT_BYTES / bin->slot_size;
+    count = count >= 64 ? 64 : count == 0 ? 1 : (uint32_t)1 << log2_floor(count);
+    if (count > left)
+        count = left;
+    size_t word = slab->granted / 64, bit = slab->granted % 64;
+    if (bit == 0) {
+        if (slab->flags & SLAB_LOCAL_USED)
+            map_reset_word(slab->local, word);
+        if (slab->flags & SLAB_REMOTE_USED)
+            map_reset_word(slab->remote, word);
+    }
+    slab->granted += count;
+    hold_word(bin, slab, word, ~(uint64_t)0 >> (64 - count) << bit);
+    return true;
+}
+
+/* ---- refilling a bin --------------------------------------------------------------------------------------------- */
+
+/* Bins start as zero, and most are never used. */
+static void bin_begin(struct bin *bin)
+{
+    bin->slot_size = class_slot_size(bin_class(bin));
+    bin->reciprocal = class_reciprocal(bin->slot_size);
+    bin->recent_max = bin->slot_size <= RECENT_SLOT_MAX ? RECENT_MAX : 0;
+}
+
+/* A fresh slab for a bin, of the kind and way to recycle that its growth asks for. */
+static struct slab *take_fresh(struct bin *bin)
+{
+    bool small = bin->slot_size <= SMALL_SLOT_MAX && bin->small_owned < SMALL_OWNED_MAX;
+    bool is_list = bin->slot_size >= LIST_SLOT_MIN && bin->slot_size <= LIST_SLOT_MAX &&
+                   (small || bin->large_owned < LARGE_LISTS_MAX);
+    struct slab *slab = slab_take(small ? SLAB_SMALL : SLAB_LARGE);
+    if (slab == NULL)
+        return NULL;
+    if (!small) {
+        /* Huge pages for bins past their lists, where all of the slab will be used: one page too many is then a few
+         * percent of what the bin holds. */
+        bool whole = (size_t)slots_that_fit(SLAB_LARGE, bin->reciprocal) * bin->slot_size > kind_size(SLAB_LARGE) / 2;
+        slab_set_huge(slab, whole && bin->slot_size <= HUGE_SLOT_MAX && bin->large_owned >= LARGE_LISTS_MAX);
+    }
+    if (slab_begin(slab, bin, bin_class(bin), is_list))
+        return slab;
+    slab_give_back(slab);
+    return NULL;
+}
+
+static void change_current(struct bin *bin, struct slab *next)
+{
+    struct slab *used = bin->current;
+    bin->current = next;
+    if (used != NULL)
+        slab_park(used);
+}
+
+static void *bin_pop(struct bin *bin) { return bin->free != NULL ? bin_pop_free(bin) : bin_pop_mask(bin); }
+
+/* The current slab has nothing freed to offer: an available slab, the current one's never-used slots, a fresh slab, in
+ * this order. An available slab can turn out dry, when a pusher has not finished yet: nothing is retried then, and the
+ * current slab is not parked before its successor has yielded. */
+static void *refill_slow(struct bin *bin)
+{
+    if (bin->slot_size == 0)
+        bin_begin(bin);
+    struct slab *next = slab_take_available(bin);
+    if (next != NULL) {
+        if (fill_local(bin, next) || fill_remote(bin, next) || fill_fresh(bin, next)) {
+            change_current(bin, next);
+            return bin_pop(bin);
+        }
+        slab_park(next);
+    }
+    if (bin->current != NULL && fill_fresh(bin, bin->current))
+        return bin_pop(bin);
+    next = take_fresh(bin);
+    if (next == NULL) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    fill_fresh(bin, next);
+    change_current(bin, next);
+    return bin_pop(bin);
+}
+
+void *bin_refill_owned(struct bin *bin)
+{
+    struct slab *slab = bin->current;
+    if (slab != NULL && (fill_local(bin, slab) || fill_remote(bin, slab)))
+        return bin_pop(bin);
+    /* Without the lock, this can only miss a slab that was listed this moment. */
+    bool have_available = atomic_load_explicit(&bin->available, memory_order_relaxed) != 0;
+    if (slab != NULL && !have_available && fill_fresh(bin, slab))
+        return bin_pop(bin);
+    return refill_slow(bin);
+}
+
+/* ---- frees that are not on the hot path -------------------------------------------------------------------------- */
+
+void bin_free_bit(struct bin *bin, struct slab *slab, void *p, size_t size, size_t align)
+{
+    size_t index = slot_index(region_offset(p) & region_of(p)->slab_mask, bin->reciprocal);
+    uint64_t word = map_add(slab->local, index);
+    if (word & map_bit(index)) {
+        free_cold(p, size, align);
+        return;
+    }
+    if (word == 0)
+        map_mark(slab->local, index / 64);
+    bin_count_free(slab);
+}
+
+/* ---- giving back what a bin holds -------------------------------------------------------------------------------- */
+
+uint32_t bin_list_count(const struct bin *bin)
+{
+    uint32_t count = 0;
+    for (void *slot = bin->free; slot != NULL; slot = *(void **)slot)
+        count++;
+    return count;
+}
+
+void bin_flush_recent(struct bin *bin)
+{
+    for (; bin->recent_count != 0; bin->recent_count--) {
+        void *p = bin->recent[bin->recent_count];
+        bin_free_to_slab(bin, slab_of(p), p, bin->slot_size, 0);
+    }
+}
+
+#if ALLOC_THREADS
+
+void bin_retire(struct bin *bin, uint32_t listed)
+{
+    struct slab *slab = bin->current;
+    if (slab == NULL)
+        return;
+    if (bin->mask != 0) {
+        /* The way any other thread frees them: it fits whatever the slab, and wherever the mask came from. */
+        uint64_t clash = slab_push(slab, (size_t)(bin->base - slab_start(slab)) / bin->slot_size / 64, bin->mask);
+        check(clash == 0);
+        (void)clash;
+        bin->mask = 0;
+    }
+    if (listed != 0) {
+        slab_remote(slab)->spare = bin->free;
+        slab->spare_count = listed;
+        bin->free = NULL;
+    }
+    if (!slab->is_list)
+        map_untake(slab->local);
+    map_untake(slab->remote);
+    bin->current = NULL;
+    slab_park(slab);
+}
+
+#endif
