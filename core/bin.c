@@ -134,8 +134,6 @@ static void change_current(struct bin *bin, struct slab *next)
         slab_park(used);
 }
 
-static void *bin_pop(struct bin *bin) { return bin->free != NULL ? bin_pop_free(bin) : bin_pop_mask(bin); }
-
 /* The current slab has nothing freed to offer: an available slab, the current one's never-used slots, a fresh slab, in
  * this order. An available slab can turn out dry, when a pusher has not finished yet: nothing is retried then, and the
  * current slab is not parked before its successor has yielded. */
