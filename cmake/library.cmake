@@ -11,7 +11,7 @@ if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR NOT CMAKE_SIZEOF_VOID_P EQUAL 8)
 endif()
 set(alloc_sources
     abi/alloc_std.c
-    core/check.c core/heap.c core/large.c core/map.c core/region.c core/slab.c
+    core/bin.c core/check.c core/heap.c core/large.c core/map.c core/region.c core/slab.c
     core/os/os_linux.c)
 list(TRANSFORM alloc_sources PREPEND "${PROJECT_SOURCE_DIR}/")
 
