@@ -98,12 +98,21 @@ void os_release(void *start, size_t size)
     errno = saved;
 }
 
+/* Asks by growing it: only that looks whether a range is one mapping, which the program may have split by giving advice
+ * on a part of it. */
+static bool is_one_mapping(void *start, size_t size)
+{
+    size_t page = os_page_size();
+    if (mremap(start, size, size + page, 0) == MAP_FAILED)
+        return errno != EFAULT;
+    munmap((char *)start + size, page);
+    return true;
+}
+
 bool os_move(void *from, size_t size, void *to)
 {
-    /* Older kernels drop the target before they find that the source is not one mapping: ask first, with a resize to the
-     * same size. */
-    return mremap(from, size, size, 0) != MAP_FAILED &&
-           mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED;
+    /* Asked first, because older kernels drop the target before they find that the source cannot be moved. */
+    return is_one_mapping(from, size) && mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED;
 }
 
 bool os_extend(void *start, size_t old_size, size_t new_size)
