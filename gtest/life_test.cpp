@@ -53,7 +53,7 @@ void free_slots(const Slots &slots, Request request, bool by_owner)
     }
 #endif
     (void)by_owner;
-    release(slots, request);
+    release_slots(slots, request);
 }
 
 // ---- maps of former lives -----------------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ TEST_P(DirtyMaps, AreClearedBeforeTheirSlotsAreHandedOut)
             if (view(slots.front()).heap == nullptr)
                 given_back.insert(view(slots.front()).slab);
         }
-        release(population.rest, request);
+        release_slots(population.rest, request);
     }
     EXPECT_TRUE(lives_on_dirty_maps > 0 || !has_maps);
 }
@@ -120,7 +120,7 @@ TEST(Lives, SlabsMayChangeClassFromLifeToLife)
                 engine_validate();
             free_slots({slots.begin() + static_cast<ptrdiff_t>(cut), slots.end()}, request, life % 2 != 0);
         }
-        release(population.rest, request);
+        release_slots(population.rest, request);
     }
     EXPECT_GT(3 * lives.size(), 4 * served.size()) << "few slabs changed their class";
 }
@@ -170,7 +170,7 @@ class Adoption : public testing::TestWithParam<Kind>
         {
             Worker worker;
             worker.run([&] {
-                support::release(support::allocate(request), request);
+                release_slots({support::allocate(request)}, request);
                 body();
                 EXPECT_TRUE(heap == nullptr || heap == engine_own_heap());
                 heap = engine_own_heap();
@@ -189,7 +189,7 @@ class Adoption : public testing::TestWithParam<Kind>
     void free_one(void *slot)
     {
         live.remove(slot);
-        support::release(slot, request);
+        release_slots({slot}, request);
     }
 };
 
@@ -253,6 +253,21 @@ TEST_P(Adoption, FindsTheRestOfWhatWasFreed)
             ASSERT_EQ(view(slots.back()).slab, only);
         }
     });
+}
+
+TEST_P(Adoption, FindsWhatTheBinHeldBack)
+{
+    Slots &slots = plug.full.front();
+    const size_t count = std::min<size_t>(slots.size() / 2, 20);
+    in_a_thread([&] {
+        for (size_t i = 0; i < count; i++) {
+            live.remove(slots[i]);
+            support::release(slots[i], request);
+        }
+    });
+    EXPECT_EQ(view(slots.front()).out, static_cast<int64_t>(slots.size() - count));
+    EXPECT_EQ(view(slots.front()).held_back, 0u) << "nobody would look at what an exiting thread holds back";
+    slots.erase(slots.begin(), slots.begin() + static_cast<ptrdiff_t>(count));
 }
 
 TEST_P(Adoption, FindsEverythingWhateverWasLeft)
@@ -364,13 +379,13 @@ TEST_P(DirtyMaps, OfThreadsThatAForkedChildDoesNotHaveGoBackThere)
     owner.run([&] {
         taken = fill(request, GetParam().count);
         heap = engine_own_heap();
-        release(half(taken.full.front(), 0), request);
+        release_slots(half(taken.full.front(), 0), request);
     });
     support::expect_in_child([&] {
         push_slots(half(taken.full.front(), 1), request);
         for (size_t i = 1; i < taken.full.size(); i++)
-            release(taken.full[i], request);
-        release(taken.rest, request); // pushes what was in the outbox
+            release_slots(taken.full[i], request);
+        release_slots(taken.rest, request); // pushes what was in the outbox
         size_t owned = 0;
         for (const Slots &slots : taken.full)
             owned += view(slots.front()).heap == heap;
@@ -387,9 +402,9 @@ TEST_P(DirtyMaps, OfThreadsThatAForkedChildDoesNotHaveGoBackThere)
             for (const Slots &slots : mine.full) {
                 EXPECT_NE(view(slots.front()).heap, heap);
                 reused += given_back.count(view(slots.front()).slab);
-                release(slots, request);
+                release_slots(slots, request);
             }
-            release(mine.rest, request);
+            release_slots(mine.rest, request);
         };
         use();
 #if !defined(__SANITIZE_THREAD__) // which lets such a child have no threads
@@ -400,10 +415,10 @@ TEST_P(DirtyMaps, OfThreadsThatAForkedChildDoesNotHaveGoBackThere)
         engine_validate();
     });
     owner.run([&] {
-        release(half(taken.full.front(), 1), request);
+        release_slots(half(taken.full.front(), 1), request);
         for (size_t i = 1; i < taken.full.size(); i++)
-            release(taken.full[i], request);
-        release(taken.rest, request);
+            release_slots(taken.full[i], request);
+        release_slots(taken.rest, request);
     });
     engine_validate();
 }

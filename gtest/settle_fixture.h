@@ -53,7 +53,7 @@ class Owned : public testing::TestWithParam<Kind>
     {
         flush();
         owner.run([&] {
-            release(taken.rest, request);
+            release_slots(taken.rest, request);
             go_slow_paths(engine_heap_revisits(heap) + 1);
         });
         EXPECT_LE(engine_heap_owns(heap, class_of(request)), 2u) << "the current slab, and an empty one kept";
@@ -62,12 +62,12 @@ class Owned : public testing::TestWithParam<Kind>
 
     void by_owner(const Slots &slots)
     {
-        owner.run([&] { release(slots, request); });
+        owner.run([&] { release_slots(slots, request); });
     }
 
     void by_others(const Slots &slots)
     {
-        others->run([&] { release(slots, request); });
+        others->run([&] { release_slots(slots, request); });
     }
 
     // What others freed last waits in their outbox until they free something else, or exit.

@@ -56,7 +56,7 @@ TEST_P(Settle, SlabsFreedHalfAndHalfAtTheSameTimeAreGivenBack)
 {
     owner.start([&] {
         for (const Slots &slots : taken.full)
-            release(half(slots, 0), request);
+            release_slots(half(slots, 0), request);
     });
     for (const Slots &slots : taken.full)
         by_others(half(slots, 1));
@@ -105,7 +105,7 @@ void Settle::free_in_random_order()
             } while (some.size() < most && !slots.empty() && engine_slot_number(slots.back()) / 64 == word);
             bool is_local = random.one_in(2);
             if (is_local)
-                release(some, request);
+                release_slots(some, request);
             else
                 push_slots(some, request);
 
@@ -128,7 +128,7 @@ TEST_P(Settle, OneThresholdMustFireWhateverTheMix)
     for (size_t round = 0; round < support::repetitions(40) && !HasFailure(); round++) {
         free_in_random_order();
         owner.run([&] {
-            release(taken.rest, request);
+            release_slots(taken.rest, request);
             taken = fill(request, GetParam().count);
         });
     }
@@ -148,7 +148,7 @@ TEST_P(Settle, TheOwnersNextSlowPathsGiveBackWhatItDidNotSee)
                 if (slab.out <= 64 && slab.out >= 3 && slab.countdown == (slab.out + 1) / 2 &&
                     distance(slab) == slab.countdown)
                     break;
-                support::release(slots.back(), request);
+                release_slots({slots.back()}, request);
                 slots.pop_back();
             }
         });
@@ -195,11 +195,35 @@ TEST_P(Settle, TheEmptySlabKeptIsTheNextOneUsed)
             }
             ASSERT_FALSE(view(kept).is_kept);
             Population more = fill(request, 1);
-            release(again, request);
-            release(more.full.front(), request);
-            release(more.rest, request);
+            release_slots(again, request);
+            release_slots(more.full.front(), request);
+            release_slots(more.rest, request);
         }
     });
+}
+
+// ---- the slots freed last -------------------------------------------------------------------------------------------
+
+// A bin holds a few of them back, of whatever slabs, for the allocations that come next. Only their slabs have to wait.
+TEST_P(Settle, SlotsHeldBackKeepNoOthersWaiting)
+{
+    owner.run([&] {
+        for (const Slots &slots : taken.full)
+            for (void *slot : slots)
+                support::release(slot, request);
+    });
+    uint32_t held_back = 0;
+    for (const Slots &slots : taken.full)
+        held_back += view(slots.front()).held_back;
+    EXPECT_LE(held_back, 8u);
+    EXPECT_EQ(held_back > 0, request.size <= 4096) << "small ones";
+    for (const Slots &slots : taken.full) {
+        View slab = view(slots.front());
+        EXPECT_FALSE(is_overlooked(slab));
+        EXPECT_TRUE(slab.heap == nullptr || slab.is_kept || slab.held_back > 0);
+    }
+    owner.run([&] { engine_flush_recent(); });
+    expect_all_but_one_given_back();
 }
 
 // ---- current slabs -----------------------------------------------------------------------------------------------------
@@ -229,7 +253,7 @@ TEST_P(Settle, SettlingTheCurrentSlabDoesNothing)
         EXPECT_EQ(distance(view(slots.front())), ever) << "the push that arrived there put it out of reach again";
         pushed.pop_back();
         push_slots(pushed, request);
-        release(half(slots, 1), request);
+        release_slots(half(slots, 1), request);
         View after = view(slots.front());
         EXPECT_EQ(after.state, VIEW_CURRENT);
         EXPECT_EQ(after.heap, heap);
@@ -237,8 +261,8 @@ TEST_P(Settle, SettlingTheCurrentSlabDoesNothing)
         EXPECT_GT(after.countdown, ever / 2);
         EXPECT_EQ(after.granted, before.granted);
 
-        release(more.full.front(), request);
-        release(more.rest, request);
+        release_slots(more.full.front(), request);
+        release_slots(more.rest, request);
     });
     for (const Slots &slots : taken.full)
         by_owner(slots);

@@ -41,7 +41,7 @@ inline size_t class_of(Request request) { return engine_request_class(request.si
 // Nothing of the slab is with the program, and still its heap has it.
 inline bool is_overlooked(const View &slab)
 {
-    return slab.heap != nullptr && slab.out == 0 && slab.state != VIEW_CURRENT && !slab.is_kept;
+    return slab.heap != nullptr && slab.out == 0 && slab.held_back == 0 && slab.state != VIEW_CURRENT && !slab.is_kept;
 }
 
 struct Population {
@@ -74,10 +74,12 @@ inline Population fill(Request request, size_t count)
     return population;
 }
 
-inline void release(const Slots &slots, Request request)
+// Frees slots so that their slabs know, also of the last ones.
+inline void release_slots(const Slots &slots, Request request)
 {
     for (void *slot : slots)
         support::release(slot, request);
+    engine_flush_recent();
 }
 
 #if ALLOC_THREADS
@@ -113,7 +115,7 @@ inline void go_slow_paths(size_t count)
     Slots slots;
     while (slots.size() < (count + 1) * per_slab) // of which its current slab may have one slab's worth
         slots.push_back(support::allocate(request));
-    release(slots, request);
+    release_slots(slots, request);
 }
 
 } // namespace slabs

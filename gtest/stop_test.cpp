@@ -58,7 +58,7 @@ class StoppedPusher : public Owned
     {
         for (void *slot : some)
             live.erase(slot);
-        release(some, request);
+        release_slots(some, request);
     }
 
     void stop_before(push_step step)
@@ -244,7 +244,7 @@ class LateSettle : public Owned
             if (state != VIEW_CURRENT)
                 takes_up(VIEW_PARKED);
             for (size_t i = 0; !is_in_state(); i++) {
-                support::release(slots[i], request);
+                release_slots({slots[i]}, request);
                 theirs.erase(std::find(theirs.begin(), theirs.end(), slots[i]));
             }
         });
@@ -260,7 +260,7 @@ class LateSettle : public Owned
         EXPECT_EQ(after.notify_at, before.notify_at);
         EXPECT_EQ(after.is_to_revisit, before.is_to_revisit);
         EXPECT_EQ(after.is_kept, before.is_kept);
-        next_owner.run([&] { release(theirs, request); });
+        next_owner.run([&] { release_slots(theirs, request); });
         engine_validate();
     }
 
@@ -268,10 +268,10 @@ class LateSettle : public Owned
     void begin()
     {
         owner.run([&] {
-            release(taken.rest, request);
+            release_slots(taken.rest, request);
             taken = fill(request, GetParam().count);
             for (size_t i = 0; i + 1 < taken.full.size(); i++)
-                release(taken.full[i], request);
+                release_slots(taken.full[i], request);
         });
     }
 };
@@ -297,7 +297,7 @@ TEST_P(LateSettle, OfTheFormerOwnerIsHarmless)
     for (view_state state : {VIEW_CURRENT, VIEW_PARKED, VIEW_AVAILABLE}) {
         begin();
         settle_late(
-            owner, [&](void *slot) { support::release(slot, request); }, state);
+            owner, [&](void *slot) { release_slots({slot}, request); }, state);
     }
 }
 

@@ -62,6 +62,15 @@ static uint32_t count_held(const struct bin *bin)
     return count;
 }
 
+/* Slots of a slab that its bin holds back. */
+static uint32_t count_held_back(const struct bin *bin, const struct slab *slab)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 1; i <= bin->recent_count; i++)
+        count += slab_of(bin->recent[i]) == slab;
+    return count;
+}
+
 static struct slab_view view(struct slab *slab)
 {
     enum slab_kind kind = region_kind(region_of(slab));
@@ -83,59 +92,73 @@ static struct slab_view view(struct slab *slab)
         .spare = slab->spare_count,
         .waiting = (int32_t)(pushed - slab_remote(slab)->popped),
         .held = bin != NULL && bin->current == slab ? count_held(bin) : 0,
+        .held_back = bin != NULL ? count_held_back(bin, slab) : 0,
         .countdown = atomic_load(&slab->countdown),
         .notify_at = atomic_load(&slab->notify_at),
         .pushed = pushed,
         .has_dirty_local = slab->flags & SLAB_LOCAL_USED,
         .has_dirty_remote = slab->flags & SLAB_REMOTE_USED,
     };
-    view.out = (int64_t)view.granted - view.freed - view.spare - view.waiting - view.held;
+    view.out = (int64_t)view.granted - view.freed - view.spare - view.waiting - view.held - view.held_back;
     return view;
 }
 
 struct slab_view engine_view_slab(const void *slot) { return view(slab_of(slot)); }
 
-/* Calls visit(slab, context) for every slab that ever served. */
-static void for_each_slab(void (*visit)(struct slab *slab, void *context), void *context)
+/* The first region, after NULL, or the next one; NULL: no more. */
+static struct region *next_region(struct region *region)
 {
-    for (uintptr_t base = REGION_SIZE; base >> ADDRESS_BITS == 0; base += REGION_SIZE) {
-        struct region *region = (struct region *)base;
-        if (!region_known(region))
-            continue;
-        struct slab *table = (struct slab *)region;
-        size_t first = round_up(2 * TABLE_SIZE, (size_t)region->slab_mask + 1) >> region->slab_shift;
-        for (size_t index = first; index < REGION_SIZE >> region->slab_shift; index++)
-            if (table[index].flags & SLAB_HAS_MAPS)
-                visit(&table[index], context);
-    }
+    for (uintptr_t base = (uintptr_t)region + REGION_SIZE; base >> ADDRESS_BITS == 0; base += REGION_SIZE)
+        if (region_known((void *)base))
+            return (struct region *)base;
+    return NULL;
 }
 
-struct visitor {
-    void (*visit)(const struct slab_view *view, void *context);
-    void *context;
-};
-
-static void visit_view(struct slab *slab, void *context)
+static struct slab *region_slab(struct region *region, size_t index) { return (struct slab *)region + index; }
+static size_t region_first(struct region *region)
 {
-    const struct visitor *visitor = context;
-    struct slab_view seen = view(slab);
-    visitor->visit(&seen, visitor->context);
+    return round_up(2 * TABLE_SIZE, kind_size(region_kind(region))) >> region->slab_shift;
 }
+static size_t region_end(struct region *region) { return REGION_SIZE >> region->slab_shift; }
+static bool has_served(const struct slab *slab) { return slab->flags & SLAB_HAS_MAPS; }
 
 void engine_visit_slabs(void (*visit)(const struct slab_view *view, void *context), void *context)
 {
-    struct visitor visitor = {visit, context};
-    for_each_slab(visit_view, &visitor);
+    for (struct region *region = next_region(NULL); region != NULL; region = next_region(region))
+        for (size_t index = region_first(region); index < region_end(region); index++)
+            if (has_served(region_slab(region, index))) {
+                struct slab_view seen = view(region_slab(region, index));
+                visit(&seen, context);
+            }
 }
 
-static void validate(struct slab *slab, void *context)
+void engine_flush_recent(void)
 {
-    (void)context;
-    if (atomic_load(&slab->bin) != NULL)
-        check_slab_quiet(slab);
+    if (heap_self->number != 0)
+        heap_flush_recent(heap_self);
 }
 
-void engine_validate(void) { for_each_slab(validate, NULL); }
+size_t engine_count_slabs_passed_over(void)
+{
+    size_t count = 0;
+    for (struct region *region = next_region(NULL); region != NULL; region = next_region(region))
+        for (size_t index = region_first(region), waiting = 0; index < region_end(region); index++)
+            if (has_served(region_slab(region, index))) {
+                count += waiting;
+                waiting = 0;
+            } else {
+                waiting++;
+            }
+    return count;
+}
+
+void engine_validate(void)
+{
+    for (struct region *region = next_region(NULL); region != NULL; region = next_region(region))
+        for (size_t index = region_first(region); index < region_end(region); index++)
+            if (atomic_load(&region_slab(region, index)->bin) != NULL)
+                check_slab_quiet(region_slab(region, index));
+}
 
 size_t engine_slot_number(const void *slot)
 {

@@ -75,7 +75,8 @@ struct slab_view {
     uint32_t capacity, granted;
     uint32_t freed, spare;                  /* free locally */
     int32_t waiting;                        /* freed by others, not collected */
-    uint32_t held;                          /* free slots that its bin holds */
+    uint32_t held;                          /* free slots that its bin allocates from */
+    uint32_t held_back;                     /* slots freed last, of which its bin did not let it know */
     uint32_t countdown;                     /* local frees until the owner looks */
     uint32_t notify_at, pushed;             /* the count of pushes at which a pusher looks, and the count */
     bool has_dirty_local, has_dirty_remote; /* maps not known to be zero */
@@ -84,6 +85,10 @@ struct slab_view {
 
 struct slab_view engine_view_slab(const void *slot);
 void engine_visit_slabs(void (*visit)(const struct slab_view *view, void *context), void *context);
+/* Lets the slabs know of the slots that the calling thread freed last. */
+void engine_flush_recent(void);
+/* Slabs that never served although a later one of their region did. */
+size_t engine_count_slabs_passed_over(void);
 /* Executes the validator over every slab, where there is one (debug builds). Nobody may be using any. */
 void engine_validate(void);
 /* The slot's number in its slab. */

@@ -1,0 +1,384 @@
+// The system fails, at every call the engine makes of it, once or from there on: what cannot be had is NULL with ENOMEM,
+// whatever was handed out stays as it is, nothing is lost, and the next call works. And limits on addresses, exhausted.
+#include "os_faults.h"
+#include "shadow.h"
+#include "slabs.h"
+
+#include <cerrno>
+#include <functional>
+#include <memory>
+#include <string>
+#include <sys/resource.h>
+#include <thread>
+
+using namespace support;
+
+namespace
+{
+
+// Runs in a child process, which has not used the library before; its verdict is the exit status.
+int in_a_child(const std::function<int()> &body)
+{
+    std::fflush(nullptr);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(100);
+        int verdict = body();
+        std::fflush(nullptr);
+        _exit(verdict);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+// What a program does, so that every call of the OS layer is made. Nothing here uses GoogleTest: it shares the process.
+class Program
+{
+  public:
+    explicit Program(bool fails_once) : fails_once(fails_once) {}
+
+    bool is_sound = true;
+
+    void run()
+    {
+        use_every_class();
+        grow();
+        use_large_blocks();
+#if ALLOC_THREADS
+        use_threads();
+#endif
+        free_all();
+    }
+
+    // With more slabs than run() at its height, all held at the same time: whatever run() left is used up.
+    void run_without_faults()
+    {
+        for (size_t size : slot_sizes())
+            if (size > 1024 && size <= 8192)
+                for (size_t i = 0; i < 17 * 64 * KiB / size; i++)
+                    take({size, 1}, false);
+        for (size_t i = 0; i < 700; i++)
+            take({slot_size_max, 0}, false);
+        free_all();
+    }
+
+  private:
+    void require(bool condition, const char *what)
+    {
+        if (condition)
+            return;
+        std::fprintf(stderr, "%s, after %ld failed calls, the first of %s\n", what, os_faults_count(),
+                     os_faults_first());
+        is_sound = false;
+    }
+
+    // An allocation or a resize that the system may refuse. If it failed once, the next one works.
+    template <class Call> void *attempt(Call call)
+    {
+        for (;;) {
+            long before = os_faults_count();
+            errno = 0;
+            void *ptr = call();
+            if (ptr != nullptr)
+                return ptr;
+            require(errno == ENOMEM, "NULL without ENOMEM");
+            require(os_faults_count() > before, "NULL although the system gave all it was asked for");
+            if (!fails_once || !is_sound)
+                return nullptr;
+        }
+    }
+
+    void take(Request request, bool is_touched = true)
+    {
+        void *ptr = attempt([&] { return allocate(request); });
+        if (ptr != nullptr && is_touched)
+            require(static_cast<bool>(shadow.add(ptr, request)), "misplaced");
+        else if (ptr != nullptr)
+            untouched.push_back({ptr, request});
+    }
+
+    void give(void *ptr, Request request)
+    {
+        errno = EDOM;
+        release(ptr, request);
+        require(errno == EDOM, "a free changed errno");
+    }
+
+    void give_any()
+    {
+        if (shadow.count() == 0)
+            return;
+        const Shadow::Block block = shadow.take(random);
+        require(holds(block.ptr, good_size(block.request), block.mark), "a block was changed");
+        give(block.ptr, block.request);
+    }
+
+    void resize_any(Request like, size_t new_size)
+    {
+        void *ptr = attempt([&] { return allocate(like); });
+        if (ptr == nullptr)
+            return;
+        fill(ptr, like.size, 7);
+        void *resized = attempt([&] { return resize(ptr, like, new_size); });
+        Request now = {resized == nullptr ? like.size : new_size, like.align};
+        if (resized == nullptr)
+            resized = ptr;
+        require(holds(resized, std::min(like.size, now.size), 7), "a resize lost contents");
+        require(static_cast<bool>(shadow.add(resized, now)), "misplaced");
+    }
+
+    void use_every_class()
+    {
+        for (size_t size : slot_sizes()) {
+            take({size, 0}, size <= 32 * KiB);
+            take({size, 8}, size <= 32 * KiB);
+            take({size, 1}, size <= 32 * KiB);
+        }
+        for (size_t i = shadow.count() / 2; i > 0; i--)
+            give_any();
+    }
+
+    void grow()
+    {
+        for (size_t i = 0; i < 20'000; i++) // past a bin's small slabs
+            take({64, 0}, false);
+        for (size_t i = 0; i < 300; i++) // past a region
+            take({slot_size_max, 0}, false);
+    }
+
+    void use_large_blocks()
+    {
+        take({600 * KiB, 0});
+        take({1 * MiB, 4096});
+        take({100, 4 * MiB});
+        resize_any({600 * KiB, 0}, 1 * MiB);
+        resize_any({1 * MiB, 0}, 700 * KiB);
+        resize_any({700 * KiB, 4096}, 1 * MiB);
+        resize_any({700 * KiB, 0}, 1000);
+        resize_any({1000, 0}, 700 * KiB);
+        for (int i = 0; i < 3; i++)
+            give_any();
+    }
+
+#if ALLOC_THREADS
+    struct Late {
+        Program *program;
+        pthread_key_t key;
+    };
+
+    // Threads one after the other, so that which call fails is the same in every run.
+    void use_threads()
+    {
+        pthread_key_t key;
+        pthread_key_create(&key, [](void *late) { static_cast<Late *>(late)->program->use_late(); });
+        Late late = {this, key};
+        for (int life = 0; life < 3; life++) {
+            std::thread thread([&] {
+                os_faults_set_specific(key, &late);
+                for (int i = 0; i < 200; i++) {
+                    take(random.request());
+                    give_any(); // often another thread's
+                }
+                for (int i = 0; i < 20; i++)
+                    take({slot_size_max, 0}, false);
+            });
+            thread.join();
+            for (int i = 0; i < 100; i++)
+                give_any();
+        }
+        pthread_key_delete(key);
+    }
+
+    void use_late()
+    {
+        for (int i = 0; i < 20; i++) {
+            take(random.request());
+            give_any();
+        }
+    }
+#endif
+
+    void free_all()
+    {
+        while (shadow.count() > 0)
+            give_any();
+        for (auto &[ptr, request] : untouched)
+            give(ptr, request);
+        untouched.clear();
+    }
+
+    const bool fails_once;
+    Random random{0};
+    Shadow shadow;
+    std::vector<std::pair<void *, Request>> untouched;
+};
+
+enum Verdict { SOUND, UNSOUND, RAN_WITHOUT_A_FAULT };
+
+// Nothing is with the program: every slab that some heap owns is empty, and every slab below a region's last has served.
+bool is_nothing_lost()
+{
+    size_t lost = 0;
+    for (const slab_view &slab : slabs::all())
+        if (slab.heap != nullptr)
+            lost += static_cast<size_t>(slab.out);
+    if (lost != 0)
+        std::fprintf(stderr, "%zu slots lost\n", lost);
+    size_t lost_slabs = engine_count_slabs_passed_over();
+    if (lost_slabs != 0)
+        std::fprintf(stderr, "%zu slabs lost\n", lost_slabs);
+    engine_validate();
+    return lost == 0 && lost_slabs == 0;
+}
+
+Verdict run_with_faults(long first, bool for_good)
+{
+    Program program(!for_good);
+    long faults = 0;
+    auto run = [&] {
+        os_faults_arm(first, for_good);
+        program.run();
+        faults = os_faults_count();
+        os_faults_disarm();
+        program.run_without_faults();
+    };
+#if ALLOC_THREADS
+    std::thread(run).join(); // what it frees last of other threads' slots is pushed when it exits
+#else
+    run();
+    engine_flush_recent();
+#endif
+    if (!program.is_sound || !is_nothing_lost())
+        return UNSOUND;
+    return faults == 0 ? RAN_WITHOUT_A_FAULT : SOUND;
+}
+
+// One call after the other fails, until the program runs through without reaching the one that would.
+void fail_every_call(bool for_good)
+{
+    const long step = TEST_SANITIZED || ALLOC_DEBUG ? 7 : for_good ? 3 : 1;
+    seed(); // the children share it, so that the program is the same in all of them
+    for (long first = 1; first < 10'000; first += step) {
+        int verdict = in_a_child([&] { return run_with_faults(first, for_good); });
+        if (verdict == RAN_WITHOUT_A_FAULT) {
+            EXPECT_GT(first, 100) << "so few calls are not all there are";
+            return;
+        }
+        ASSERT_EQ(verdict, SOUND) << "when call " << first << " fails";
+    }
+}
+
+TEST(Fault, OfAnyOneCallIsSurvived) { fail_every_call(false); }
+
+TEST(Fault, OfAllCallsFromAnyOneOnIsSurvived) { fail_every_call(true); }
+
+// ---- addresses ------------------------------------------------------------------------------------------------------
+
+size_t mapped_bytes() { return process_bytes("/proc/self/status", "VmSize:"); }
+
+// Large blocks are mappings of their own: when all are freed, so are all their addresses. Unless it was giving addresses
+// back that failed.
+TEST(Fault, LeavesNoAddressesOfLargeBlocksBehind)
+{
+    constexpr size_t sizes[] = {600 * KiB, 3 * MiB, 700 * KiB, 5 * MiB, 20 * MiB, 800 * KiB};
+    for (long first = 1;; first++) {
+        int verdict = in_a_child([&] {
+            release(allocate({600 * KiB, 0}), {600 * KiB, 0}); // what a debug build keeps books in
+            size_t before = mapped_bytes();
+            os_faults_arm(first, false);
+            for (size_t align : {size_t{0}, size_t{4096}, 2 * MiB}) {
+                Request request = {sizes[0], align};
+                void *ptr = allocate(request);
+                for (size_t size : sizes) {
+                    void *resized = ptr == nullptr ? allocate({size, align}) : resize(ptr, request, size);
+                    if (resized != nullptr) {
+                        ptr = resized;
+                        request.size = size;
+                    }
+                }
+                release(ptr, request);
+            }
+            os_faults_disarm();
+            if (os_faults_count() == 0)
+                return RAN_WITHOUT_A_FAULT;
+            return mapped_bytes() == before || std::string(os_faults_first()) == "munmap" ? SOUND : UNSOUND;
+        });
+        if (verdict == RAN_WITHOUT_A_FAULT) {
+            EXPECT_GT(first, 15) << "so few calls are not all there are";
+            return;
+        }
+        ASSERT_EQ(verdict, SOUND) << "when call " << first << " fails";
+    }
+}
+
+// Takes blocks until there is no memory, and gives them back.
+size_t exhaust(Request request, std::vector<void *> &blocks)
+{
+    blocks.clear();
+    errno = 0;
+    while (blocks.size() < blocks.capacity()) {
+        void *ptr = allocate(request);
+        if (ptr == nullptr)
+            break;
+        blocks.push_back(ptr);
+    }
+    EXPECT_EQ(errno, ENOMEM);
+    EXPECT_LT(blocks.size(), blocks.capacity());
+    for (void *ptr : blocks)
+        release(ptr, request);
+    return blocks.size();
+}
+
+class AddressLimit : public testing::TestWithParam<size_t>
+{
+};
+
+INSTANTIATE_TEST_SUITE_P(MiB, AddressLimit, testing::Values(300, 1024), testing::PrintToStringParamName());
+
+// Most of the addresses can be had as slots of any kind, and after they were freed, again.
+TEST_P(AddressLimit, IsUsedUpAndSurvived)
+{
+    if (TEST_SANITIZED)
+        GTEST_SKIP() << "a sanitizer reserves more addresses than any limit leaves";
+    const size_t limit = GetParam() * MiB;
+    const Request requests[] = {{256, 0}, {4096, 0}, {48 * KiB, 16}, {512 * KiB, 0}, {600 * KiB, 4096}, {3 * MiB, 0}};
+    for (Request request : requests)
+        expect_in_child([&] {
+            std::vector<void *> blocks;
+            blocks.reserve(3 * limit / request.size);
+            std::unique_ptr<char[]> spare(new char[MiB]); // for whatever reports a failure
+            rlimit address_limit = {mapped_bytes() + limit, RLIM_INFINITY};
+            ASSERT_EQ(setrlimit(RLIMIT_AS, &address_limit), 0);
+            size_t count = exhaust(request, blocks);
+            EXPECT_GT(count * request.size, limit / (ALLOC_DEBUG ? 100 : 10)) << request;
+            EXPECT_EQ(exhaust(request, blocks), count) << request;
+            // The addresses stay what they are, but any size that such slabs, or no slabs, are for can have them.
+            Request other = {request.size / 2 + 1, request.align};
+            EXPECT_GT(exhaust(other, blocks), count / 4) << other;
+            engine_validate();
+        });
+}
+
+#if ALLOC_THREADS
+
+// Without a key nobody would tell when threads exit: each operation borrows a heap. Slower, but everything works.
+TEST(Fault, OfTheKeyAtLoadIsSurvived)
+{
+    if (std::getenv(OS_FAULTS_NO_KEY) != nullptr) {
+        EXPECT_EQ(run_with_faults(1'000'000, false), RAN_WITHOUT_A_FAULT);
+        release(allocate({64, 0}), {64, 0});
+        EXPECT_EQ(engine_own_heap(), nullptr) << "it could be created";
+        return;
+    }
+    int verdict = in_a_child([] {
+        setenv(OS_FAULTS_NO_KEY, "1", 1);
+        execl("/proc/self/exe", "fault_test", "--gtest_filter=Fault.OfTheKeyAtLoadIsSurvived", nullptr);
+        return 1;
+    });
+    EXPECT_EQ(verdict, 0);
+}
+
+#endif
+
+} // namespace

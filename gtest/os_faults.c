@@ -1,0 +1,114 @@
+#define _GNU_SOURCE
+#include "os_faults.h"
+
+#include "os/os.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+static atomic_long calls, failed;
+static atomic_long fail_first, fail_last; /* of the calls; 0: none */
+static const char *_Atomic first_name;
+
+void os_faults_arm(long first, bool for_good)
+{
+    atomic_store(&calls, 0);
+    atomic_store(&failed, 0);
+    atomic_store(&first_name, NULL);
+    atomic_store(&fail_last, for_good ? INTPTR_MAX : first);
+    atomic_store(&fail_first, first);
+}
+
+void os_faults_disarm(void) { atomic_store(&fail_first, 0); }
+
+long os_faults_count(void) { return atomic_load(&failed); }
+
+const char *os_faults_first(void) { return atomic_load(&first_name); }
+
+static bool fails(const char *name)
+{
+    long first = atomic_load(&fail_first);
+    if (first == 0)
+        return false;
+    long call = atomic_fetch_add(&calls, 1) + 1;
+    if (call < first || call > atomic_load(&fail_last))
+        return false;
+    if (atomic_fetch_add(&failed, 1) == 0)
+        atomic_store(&first_name, name);
+    errno = ENOMEM;
+    return true;
+}
+
+/* The linker's names for a wrapped function: NOLINTBEGIN(bugprone-reserved-identifier) */
+
+void *__real_mmap(void *start, size_t size, int protection, int flags, int file, off_t offset);
+void *__wrap_mmap(void *start, size_t size, int protection, int flags, int file, off_t offset);
+int __real_mprotect(void *start, size_t size, int protection);
+int __wrap_mprotect(void *start, size_t size, int protection);
+int __real_munmap(void *start, size_t size);
+int __wrap_munmap(void *start, size_t size);
+int __real_madvise(void *start, size_t size, int advice);
+int __wrap_madvise(void *start, size_t size, int advice);
+void *__real_mremap(void *start, size_t size, size_t new_size, int flags, ...);
+void *__wrap_mremap(void *start, size_t size, size_t new_size, int flags, ...);
+
+void *__wrap_mmap(void *start, size_t size, int protection, int flags, int file, off_t offset)
+{
+    return fails("mmap") ? MAP_FAILED : __real_mmap(start, size, protection, flags, file, offset);
+}
+
+int __wrap_mprotect(void *start, size_t size, int protection)
+{
+    return fails("mprotect") ? -1 : __real_mprotect(start, size, protection);
+}
+
+int __wrap_munmap(void *start, size_t size) { return fails("munmap") ? -1 : __real_munmap(start, size); }
+
+int __wrap_madvise(void *start, size_t size, int advice)
+{
+    return fails("madvise") ? -1 : __real_madvise(start, size, advice);
+}
+
+void *__wrap_mremap(void *start, size_t size, size_t new_size, int flags, ...)
+{
+    if (fails("mremap"))
+        return MAP_FAILED;
+    if ((flags & MREMAP_FIXED) == 0)
+        return __real_mremap(start, size, new_size, flags);
+    va_list rest;
+    va_start(rest, flags);
+    void *target = va_arg(rest, void *);
+    va_end(rest);
+    return __real_mremap(start, size, new_size, flags, target);
+}
+
+#if ALLOC_THREADS
+
+int __real_pthread_key_create(pthread_key_t *key, void (*destructor)(void *));
+int __wrap_pthread_key_create(pthread_key_t *key, void (*destructor)(void *));
+int __real_pthread_setspecific(pthread_key_t key, const void *value);
+int __wrap_pthread_setspecific(pthread_key_t key, const void *value);
+
+int __wrap_pthread_key_create(pthread_key_t *key, void (*destructor)(void *))
+{
+    /* Others create keys too: the engine's call comes from the file that os_start is in. */
+    ptrdiff_t away = (char *)__builtin_return_address(0) - (char *)(uintptr_t)os_start;
+    bool is_engine = away > -4096 && away < 4096;
+    return is_engine && getenv(OS_FAULTS_NO_KEY) != NULL ? EAGAIN : __real_pthread_key_create(key, destructor);
+}
+
+int __wrap_pthread_setspecific(pthread_key_t key, const void *value)
+{
+    return fails("pthread_setspecific") ? ENOMEM : __real_pthread_setspecific(key, value);
+}
+
+int os_faults_set_specific(pthread_key_t key, const void *value) { return __real_pthread_setspecific(key, value); }
+
+#endif
+
+/* NOLINTEND(bugprone-reserved-identifier) */
