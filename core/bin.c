@@ -6,15 +6,15 @@
 #include <errno.h>
 
 /* A bin owns up to this many slabs of the small kind before it takes large ones: small programs stay small, big ones
- * get huge pages. */
+ * get huge pages. Small slabs recycle by list: together they fit the caches, so order does not matter and a list is the
+ * cheapest thing there is. Beyond, order counts, and large slabs recycle by bitmap. */
 #define SMALL_OWNED_MAX 16
-/* Large slabs of a bin that recycle by list: with the small ones about 8 MiB, what caches hold. Beyond, order counts. */
-#define LARGE_LISTS_MAX 4
-#define SMALL_SLOT_MAX  8192 /* larger slots are cut from large slabs only */
-#define LIST_SLOT_MIN   sizeof(void *)
-#define LIST_SLOT_MAX   32768
-#define HUGE_SLOT_MAX   4096 /* larger slots waste huge pages when only a few are in use */
-#define GRANT_BYTES     8192 /* never-used slots are granted by up to 64, and no more than this at a time */
+#define SMALL_SLOT_MAX  8192           /* larger slots are cut from large slabs only */
+#define LIST_SLOT_MIN   sizeof(void *) /* smaller slots have no room for a link */
+/* Huge pages begin with the large slab of this number: one page too many is then a fraction of what the bin holds. */
+#define HUGE_OWNED_MIN 4
+#define HUGE_SLOT_MAX  4096 /* larger slots waste huge pages when only a few are in use */
+#define GRANT_BYTES    8192 /* never-used slots are granted by up to 64, and no more than this at a time */
 
 /* ---- filling a bin from one slab --------------------------------------------------------------------------------- */
 
@@ -109,16 +109,14 @@ static void bin_begin(struct bin *bin)
 static struct slab *take_fresh(struct bin *bin)
 {
     bool small = bin->slot_size <= SMALL_SLOT_MAX && bin->small_owned < SMALL_OWNED_MAX;
-    bool is_list = bin->slot_size >= LIST_SLOT_MIN && bin->slot_size <= LIST_SLOT_MAX &&
-                   (small || bin->large_owned < LARGE_LISTS_MAX);
+    bool is_list = small && bin->slot_size >= LIST_SLOT_MIN;
     struct slab *slab = slab_take(small ? SLAB_SMALL : SLAB_LARGE);
     if (slab == NULL)
         return NULL;
     if (!small) {
-        /* Huge pages for bins past their lists, where all of the slab will be used: one page too many is then a few
-         * percent of what the bin holds. */
+        /* Not for the tiny classes, of whose slabs a map can hold only a part. */
         bool whole = (size_t)slots_that_fit(SLAB_LARGE, bin->reciprocal) * bin->slot_size > kind_size(SLAB_LARGE) / 2;
-        slab_set_huge(slab, whole && bin->slot_size <= HUGE_SLOT_MAX && bin->large_owned >= LARGE_LISTS_MAX);
+        slab_set_huge(slab, whole && bin->slot_size <= HUGE_SLOT_MAX && bin->large_owned >= HUGE_OWNED_MIN);
     }
     if (slab_begin(slab, bin, bin_class(bin), is_list))
         return slab;
@@ -175,16 +173,9 @@ void *bin_refill_owned(struct bin *bin)
 
 /* ---- frees that are not on the hot path -------------------------------------------------------------------------- */
 
-void bin_free_bit(struct bin *bin, struct slab *slab, void *p, size_t size, size_t align)
+void bin_mark_free(struct slab *slab, size_t index)
 {
-    size_t index = slot_index(region_offset(p) & region_of(p)->slab_mask, bin->reciprocal);
-    uint64_t word = map_add(slab->local, index);
-    if (word & map_bit(index)) {
-        free_cold(p, size, align);
-        return;
-    }
-    if (word == 0)
-        map_mark(slab->local, index / 64);
+    map_mark(slab->local, index / 64);
     bin_count_free(slab);
 }
 

@@ -94,14 +94,24 @@ HOT void bin_count_free(struct slab *slab)
         slab_settle_owner(slab);
 }
 
-/* Out of line: frees a slot into its slab's map. */
-void bin_free_bit(struct bin *bin, struct slab *slab, void *p, size_t size, size_t align);
+/* Out of line, the end of a free that was its map word's first. */
+void bin_mark_free(struct slab *slab, size_t index);
 
 /* Frees a slot into its slab, which is this bin's. `size` and `align` are only passed on. */
 HOT void bin_free_to_slab(struct bin *bin, struct slab *slab, void *p, size_t size, size_t align)
 {
     if (!slab->is_list) {
-        bin_free_bit(bin, slab, p, size, align);
+        size_t index = slot_index(region_offset(p) & region_of(p)->slab_mask, bin->reciprocal);
+        uint64_t word = map_add(slab->local, index);
+        if (word & map_bit(index)) {
+            free_cold(p, size, align);
+            return;
+        }
+        if (word == 0) {
+            bin_mark_free(slab, index);
+            return;
+        }
+        bin_count_free(slab);
         return;
     }
     if (slab->freed == p) {

@@ -76,11 +76,11 @@ static void revisit_remove(struct heap *heap, struct slab *slab)
 
 /* ---- settling --------------------------------------------------------------------------------------------------- */
 
-/* Enough free slots to be worth taking up again. For bitmaps more, so that a word holds several when it is taken: at
- * the first free slot, random replacement doubled in cost. */
+/* Enough free slots to be worth taking up again. For bitmaps more: what is allocated together then lies close together,
+ * and a word holds several slots when it is taken. The price is memory. */
 static uint32_t ripe_count(const struct slab *slab, uint32_t capacity)
 {
-    uint32_t ripe = capacity / 8;
+    uint32_t ripe = slab->is_list ? capacity / 8 : capacity / 4;
     if (slab->is_list && ripe > 128)
         ripe = 128;
     return ripe == 0 ? 1 : ripe;

@@ -4,9 +4,9 @@
  *                    free locally                        freed by others       never handed out
  *
  * How a slab keeps its free slots is fixed when it is taken:
- *   list    each free slot holds the link to the next; slots of 8 bytes to 4 KiB in a bin's first slabs, which together
- *           fit the caches, so that order does not matter and a list is the cheapest thing there is
- *   bitmap  a bit in slab.local; neither a free nor an allocation touches the slot, and slots come out in address order
+ *   list    each free slot holds the link to the next: small slabs
+ *   bitmap  a bit in slab.local: large slabs, and slots too small for a link. Neither a free nor an allocation touches
+ *           the slot, and slots come out in address order
  * What other threads free goes to a bitmap of its own (slab.remote), whatever the slab.
  *
  * A slab is
