@@ -11,8 +11,8 @@ using namespace support;
 namespace
 {
 
-// Threads that never pause, each replacing the blocks of a table of its own and now and then one of its neighbour's.
-// Whoever takes a block out of a table owns it.
+// Threads that never pause, each replacing the blocks of a table of its own and now and then one of its neighbour's, and
+// taking slabs up and giving them back. Whoever takes a block out of a table owns it.
 class Traffic
 {
   public:
@@ -20,6 +20,8 @@ class Traffic
     {
         for (size_t number = 0; number < width; number++)
             threads[number] = std::thread([this, number] { run(number); });
+        while (started < width)
+            std::this_thread::yield();
     }
     ~Traffic()
     {
@@ -29,30 +31,32 @@ class Traffic
         free_all();
     }
 
-    // What the tables hold: the calling thread frees it, whoever allocated it. False: a block's contents are not its own.
+    // What the threads have: the caller frees it, whoever allocated it. False: a block's contents are not its own.
     bool free_all()
     {
         bool is_intact = true;
         for (auto &table : tables)
             for (size_t i = 0; i < count; i++)
-                is_intact &= free_block(table[i].exchange(nullptr), i);
+                is_intact &= free_block(table[i].exchange(nullptr), request(i), i);
+        for (auto &estate : estates)
+            is_intact &= free_slabs(estate);
         return is_intact;
     }
 
-    // A few more of every size, filled and freed.
+    // Some of every size, and some slabs, filled and freed.
     static bool allocate_some()
     {
-        void *blocks[count];
+        void *blocks[count], *slabs[slots];
+        bool is_intact = allocate_slabs(slabs);
         for (size_t i = 0; i < count; i++) {
             blocks[i] = allocate(request(i));
             if (blocks[i] == nullptr)
                 return false;
             fill_edges(blocks[i], request(i).size, i);
         }
-        bool is_intact = true;
         for (size_t i = 0; i < count; i++)
-            is_intact &= free_block(blocks[i], i);
-        return is_intact;
+            is_intact &= free_block(blocks[i], request(i), i);
+        return free_slabs(slabs) && is_intact;
     }
 
   private:
@@ -63,29 +67,62 @@ class Traffic
         return i % 50 == 49 ? Request{600 * KiB, 0} : Request{size_t{8} << (i % 11), i % 2 * 8};
     }
 
-    static bool free_block(void *block, size_t i)
+    static bool free_block(void *block, Request request, uint64_t mark)
     {
         if (block == nullptr)
             return true;
-        const bool is_intact = holds_edges(block, request(i).size, i);
-        release(block, request(i));
+        const bool is_intact = holds_edges(block, request.size, mark);
+        release(block, request);
+        return is_intact;
+    }
+
+    // Four slots to a slab, so that every other call below needs the library's locks.
+    static constexpr size_t slots = 16;
+    static constexpr Request large = {512 * KiB, 0};
+
+    static bool allocate_slabs(void *(&slabs)[slots])
+    {
+        for (size_t i = 0; i < slots; i++) {
+            slabs[i] = allocate(large);
+            if (slabs[i] == nullptr)
+                return false;
+            fill(slabs[i], sizeof i, i);
+        }
+        return true;
+    }
+
+    static bool free_slabs(void *(&slabs)[slots])
+    {
+        bool is_intact = true;
+        for (size_t i = 0; i < slots; i++) {
+            is_intact &= holds(slabs[i], sizeof i, i);
+            release(slabs[i], large);
+        }
         return is_intact;
     }
 
     void run(size_t number)
     {
         Random random(number);
+        EXPECT_TRUE(allocate_slabs(estates[number]));
+        started++;
         while (!is_over.load(std::memory_order_relaxed)) {
+            if (random.one_in(2)) {
+                void *slabs[slots];
+                EXPECT_TRUE(allocate_slabs(slabs) && free_slabs(slabs));
+            }
             auto &table = tables[random.one_in(4) ? (number + 1) % width : number];
             const size_t i = random.below(count);
             void *block = random.one_in(4) ? nullptr : allocate(request(i));
             if (block != nullptr)
                 fill_edges(block, request(i).size, i);
-            EXPECT_TRUE(free_block(table[i].exchange(block), i));
+            EXPECT_TRUE(free_block(table[i].exchange(block), request(i), i));
         }
     }
 
     std::atomic<void *> tables[width][count] = {};
+    void *estates[width][slots] = {}; // what each thread has all the time
+    std::atomic<size_t> started{0};
     std::atomic<bool> is_over{false};
     std::thread threads[width];
 };
@@ -106,7 +143,7 @@ TEST(Fork, LeavesTheChildEverythingItNeeds)
         own[i] = alloc_malloc(100);
         fill(own[i], 100, i);
     }
-    for (size_t round = 0; round < repetitions(400) && !HasFailure(); round++) {
+    for (size_t round = 0; round < repetitions(250) && !HasFailure(); round++) {
         std::this_thread::sleep_for(std::chrono::microseconds(round * 37 % 1000));
         expect_in_child(
             [&] {
@@ -136,7 +173,7 @@ TEST(Fork, LeavesTheChildAbleToStartThreads)
 {
     seed();
     Traffic traffic;
-    for (size_t round = 0; round < repetitions(200) && !HasFailure(); round++)
+    for (size_t round = 0; round < repetitions(100) && !HasFailure(); round++)
         expect_in_child(
             [&] {
                 for (size_t i = 0; i < 2; i++)
@@ -155,27 +192,11 @@ TEST(Fork, LeavesTheChildAbleToStartThreads)
 std::atomic<bool> is_handled{false};
 std::atomic<size_t> handled{0};
 
-// Enough for several slabs of any kind: they are taken and given back under every lock there is.
-void allocate_slabs()
-{
-    constexpr size_t size = 64 * KiB;
-    void *blocks[100];
-    for (void *&block : blocks) {
-        block = alloc_malloc(size);
-        require(block != nullptr, 2);
-        fill_edges(block, size, 1);
-    }
-    for (void *block : blocks) {
-        require(holds_edges(block, size, 1), 3);
-        alloc_free(block, size);
-    }
-}
-
 void handle()
 {
     if (!is_handled)
         return;
-    allocate_slabs();
+    require(Traffic::allocate_some(), 2);
     handled++;
 }
 
@@ -183,7 +204,7 @@ __attribute__((constructor)) void register_early() { pthread_atfork(handle, hand
 
 TEST(Fork, ServesHandlersThatAllocate)
 {
-    allocate_slabs(); // the library has started by now
+    ASSERT_TRUE(Traffic::allocate_some()); // the library has started by now
     expect_in_child(
         [] {
             is_handled = true;

@@ -248,23 +248,31 @@ class FreedByOthers : public testing::TestWithParam<size_t>
 {
   protected:
     // Blocks that come and go, and every 64 KiB of addresses that they were ever in.
+    void allocate_one(size_t i)
+    {
+        blocks[i] = allocate(request);
+        ASSERT_NE(blocks[i], nullptr);
+        fill_edges(blocks[i], request.size, i);
+        places.insert(reinterpret_cast<uintptr_t>(blocks[i]) / (64 * KiB));
+    }
+
+    void free_one(size_t i)
+    {
+        ASSERT_TRUE(holds_edges(blocks[i], request.size, i));
+        release(blocks[i], request);
+    }
+
     void allocate_all()
     {
-        for (size_t i = 0; i < blocks.size(); i++) {
-            blocks[i] = allocate(request);
-            ASSERT_NE(blocks[i], nullptr);
-            fill_edges(blocks[i], request.size, i);
-            places.insert(reinterpret_cast<uintptr_t>(blocks[i]) / (64 * KiB));
-        }
+        for (size_t i = 0; i < blocks.size(); i++)
+            allocate_one(i);
         first_places = first_places == 0 ? places.size() : first_places;
     }
 
     void free_all()
     {
-        for (size_t i = 0; i < blocks.size(); i++) {
-            ASSERT_TRUE(holds_edges(blocks[i], request.size, i));
-            release(blocks[i], request);
-        }
+        for (size_t i = 0; i < blocks.size(); i++)
+            free_one(i);
     }
 
     // Slabs are not taken up in the order they were left, and a heap takes a large one when all its small ones are full.
@@ -302,6 +310,28 @@ TEST_P(FreedByOthers, IsReusedWhenOwnerAndFreerHaveExited)
         std::thread([this] { free_all(); }).join();
     }
     expect_reused();
+}
+
+// Half of the blocks, those of chance, come and go: no slab is ever empty.
+TEST_P(FreedByOthers, IsReusedWhileTheSlabIsInUse)
+{
+    Random random(0);
+    std::vector<char> goes(blocks.size());
+    allocate_all();
+    for (size_t round = 0; round < rounds; round++) {
+        for (char &each : goes)
+            each = random.one_in(2);
+        std::thread([&] {
+            for (size_t i = 0; i < blocks.size(); i++)
+                if (goes[i])
+                    free_one(i);
+        }).join();
+        for (size_t i = 0; i < blocks.size(); i++)
+            if (goes[i])
+                allocate_one(i);
+    }
+    expect_reused();
+    free_all();
 }
 
 INSTANTIATE_TEST_SUITE_P(OfSize, FreedByOthers, testing::Values(1, 16, 64, 1024, 8192, 65536, 524288),
