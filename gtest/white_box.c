@@ -134,8 +134,8 @@ void engine_visit_slabs(void (*visit)(const struct slab_view *view, void *contex
 
 void engine_flush_recent(void)
 {
-    if (heap_self->number != 0)
-        heap_flush_recent(heap_self);
+    for (size_t i = 0; i < CLASS_COUNT; i++)
+        bin_flush_recent(&heap_self->bins[i]);
 }
 
 size_t engine_count_slabs_passed_over(void)
