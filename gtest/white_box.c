@@ -154,7 +154,7 @@ size_t engine_count_slabs_passed_over(void)
 
 void engine_validate(void)
 {
-    for (struct region *region = next_region(NULL); region != NULL; region = next_region(region))
+    for (struct region *region = ALLOC_DEBUG ? next_region(NULL) : NULL; region != NULL; region = next_region(region))
         for (size_t index = region_first(region); index < region_end(region); index++)
             if (atomic_load(&region_slab(region, index)->bin) != NULL)
                 check_slab_quiet(region_slab(region, index));
