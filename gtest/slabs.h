@@ -31,7 +31,7 @@ inline const Kind kinds[] = {
     {{8192, 0}, 8, "SmallListsOfFew"},
     {{3072, 1024}, 5, "SmallListsThatDoNotDivide"},
     {{65536, 0}, 4, "LargeMapsOfFew"},
-    {{4096, 0}, 23, "EveryWayToRecycle"}, // 16 small lists, 4 large ones, large maps
+    {{4096, 0}, 19, "ListsAndMaps"}, // 16 small ones by list, then large ones by bitmap
     {{1, 0}, 3, "SmallMaps"},
 };
 
