@@ -141,9 +141,11 @@ INSTANTIATE_TEST_SUITE_P(At, Resize, testing::Values(0, 8, 64, 4096, MiB, ALLOC_
 
 // ---- zeroed growth ------------------------------------------------------------------------------------------------
 
-// Leaves free memory that is not zero for the next blocks of a size.
+// Leaves free slots that are not zero for the next blocks of a size. Mappings come zeroed from the system.
 void dirty(size_t size)
 {
+    if (size > slot_size_max)
+        return;
     void *blocks[4];
     for (void *&block : blocks) {
         block = alloc_malloc(size);
