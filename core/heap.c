@@ -132,6 +132,8 @@ static void thread_exit(void *subject)
     heap_self = &heap_late;
     for (size_t i = 0; i < CLASS_COUNT; i++)
         bin_retire(&heap->bins[i], bin_list_count(&heap->bins[i]));
+    while (slab_revisit(heap)) {
+    }
     heap_put(heap);
 }
 

@@ -226,27 +226,36 @@ static void make_current(struct slab *slab)
     set_notify_at(slab, pushed_count(slab) + EVER);
 }
 
+bool slab_revisit(struct heap *heap)
+{
+    heap_lock(heap);
+    slab_id first = list_first(&heap->revisit);
+    struct slab *slab = first == 0 ? NULL : slab_from_id(first);
+    enum look look = LOOK_DONE;
+    if (slab != NULL)
+        look = look_at(slab, atomic_load_explicit(&slab->bin, memory_order_relaxed), true);
+    heap_unlock(heap);
+    if (look == LOOK_EMPTY)
+        slab_give_back(slab);
+    return slab != NULL;
+}
+
 struct slab *slab_take_available(struct bin *bin)
 {
     struct heap *heap = heap_of(bin);
-    enum look look = LOOK_DONE;
+    if (list_first(&heap->revisit) != 0)
+        slab_revisit(heap);
     heap_lock(heap);
-    slab_id first = list_first(&heap->revisit);
-    struct slab *revisited = first == 0 ? NULL : slab_from_id(first);
-    if (revisited != NULL)
-        look = look_at(revisited, atomic_load_explicit(&revisited->bin, memory_order_relaxed), true);
-    first = list_first(&bin->available);
+    slab_id first = list_first(&bin->available);
     struct slab *slab = first == 0 ? NULL : slab_from_id(first);
     if (slab != NULL) {
         list_remove(&bin->available, slab, LINKS_STATE);
         revisit_remove(heap, slab);
-        if (bin->kept == slab_to_id(slab))
+        if (bin->kept == first)
             bin->kept = 0;
         make_current(slab);
     }
     heap_unlock(heap);
-    if (look == LOOK_EMPTY)
-        slab_give_back(revisited);
     return slab;
 }
 

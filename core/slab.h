@@ -28,6 +28,7 @@
 #include <stdatomic.h>
 
 struct bin;
+struct heap;
 
 enum slab_state { SLAB_POOLED, SLAB_CURRENT, SLAB_PARKED, SLAB_AVAILABLE };
 
@@ -149,7 +150,10 @@ void slab_park(struct slab *slab);
 /* The owner's look, when countdown has reached 0. */
 void slab_settle_owner(struct slab *slab);
 
-/* Takes the next available slab of a bin, which becomes current, and looks at one slab of the heap's revisit list. */
+/* The owner looks at one slab of its heap's revisit list. False: there is none. */
+bool slab_revisit(struct heap *heap);
+
+/* Takes the next available slab of a bin, which becomes current, after looking at one slab of the revisit list. */
 struct slab *slab_take_available(struct bin *bin);
 
 /* ---- anybody's side --------------------------------------------------------------------------------------------- */
