@@ -138,29 +138,40 @@ TEST_P(Settle, OneThresholdMustFireWhateverTheMix)
 
 // ---- the revisit list: a free of the owner's own was the last, and its threshold could not tell -------------------------
 
-TEST_P(Settle, TheOwnersNextSlowPathsGiveBackWhatItDidNotSee)
+class Overlooked : public Settle
 {
-    for (Slots &slots : taken.full) {
-        // The owner frees from the end until it has just looked, and has few slots left, all of one word ...
-        owner.run([&] {
-            for (;;) {
-                View slab = view(slots.front());
-                if (slab.out <= 64 && slab.out >= 3 && slab.countdown == (slab.out + 1) / 2 &&
-                    distance(slab) == slab.countdown)
-                    break;
-                release_slots({slots.back()}, request);
-                slots.pop_back();
-            }
-        });
-        // ... then others free all but one of them at once: more than the owner's threshold expects to be left ...
-        Slots most(slots.begin() + 1, slots.end());
-        push_slots(most, request);
-        EXPECT_TRUE(view(slots.front()).is_to_revisit);
-        // ... and the owner the last one.
-        by_owner({slots.front()});
-        EXPECT_TRUE(is_overlooked(view(slots.front())));
+  protected:
+    void SetUp() override
+    {
+        Settle::SetUp();
+        for (Slots &slots : taken.full) {
+            // The owner frees from the end until it has just looked, and has few slots left, all of one word ...
+            owner.run([&] {
+                for (;;) {
+                    View slab = view(slots.front());
+                    if (slab.out <= 64 && slab.out >= 3 && slab.countdown == (slab.out + 1) / 2 &&
+                        distance(slab) == slab.countdown)
+                        break;
+                    release_slots({slots.back()}, request);
+                    slots.pop_back();
+                }
+            });
+            // ... then others free all but one of them at once: more than the owner's threshold expects to be left ...
+            Slots most(slots.begin() + 1, slots.end());
+            push_slots(most, request);
+            EXPECT_TRUE(view(slots.front()).is_to_revisit);
+            // ... and the owner the last one.
+            by_owner({slots.front()});
+            EXPECT_TRUE(is_overlooked(view(slots.front())));
+        }
+        EXPECT_EQ(engine_heap_revisits(heap), taken.full.size());
     }
-    EXPECT_EQ(engine_heap_revisits(heap), taken.full.size());
+};
+
+INSTANTIATE_TEST_SUITE_P(Kinds, Overlooked, testing::ValuesIn(kinds), [](const auto &info) { return info.param.name; });
+
+TEST_P(Overlooked, SlabsAreGivenBackByTheOwnersNextSlowPaths)
+{
     // The first allocation of a class is a slow path.
     std::vector<Request> unused;
     for (size_t size : support::slot_sizes())
@@ -170,6 +181,13 @@ TEST_P(Settle, TheOwnersNextSlowPathsGiveBackWhatItDidNotSee)
         EXPECT_EQ(engine_heap_revisits(heap), left);
         owner.run([&] { support::release(support::allocate(unused[left]), unused[left]); });
     }
+    EXPECT_EQ(engine_heap_revisits(heap), 0u);
+    expect_all_but_one_given_back();
+}
+
+TEST_P(Overlooked, SlabsAreGivenBackByTheOwnersExit)
+{
+    owner.replace();
     EXPECT_EQ(engine_heap_revisits(heap), 0u);
     expect_all_but_one_given_back();
 }

@@ -41,6 +41,15 @@ class Worker
         wait();
     }
 
+    // The thread exits, and another one takes its place.
+    void replace()
+    {
+        start(nullptr);
+        thread.join();
+        is_busy = false;
+        thread = std::thread([this] { serve(); });
+    }
+
   private:
     void serve()
     {
