@@ -18,10 +18,6 @@ namespace
 // and size class in use; in a debug build, what it knows of each address besides.
 constexpr size_t kept_bytes = (ALLOC_DEBUG ? 56 : 40) * MiB;
 
-#define SKIP_WHERE_RESIDENT_MEMORY_IS_NOT_THE_LIBRARYS \
-    if (TEST_SANITIZED)                                \
-    GTEST_SKIP() << "a sanitizer's own memory grows with what is touched"
-
 // ---- one thread at a time -----------------------------------------------------------------------------------------
 
 // Bursts of allocations and frees, each by a thread of chance: the schedule, and with it whatever goes wrong, follows
@@ -346,7 +342,13 @@ class GivenBack : public FreedByOthers
 
     GivenBack() { blocks.resize(live_bytes / GetParam()); }
 
-    // The blocks of a worker are freed while it sleeps, by as many threads, each an equal share in turns.
+    void SetUp() override
+    {
+        if (TEST_SANITIZED)
+            GTEST_SKIP() << "a sanitizer's own memory grows with what is touched";
+    }
+
+    // Each of the threads frees an equal share of every slab, at the same time.
     void free_by(size_t threads)
     {
         std::vector<std::thread> freers;
@@ -362,7 +364,6 @@ class GivenBack : public FreedByOthers
 
 TEST_P(GivenBack, WhileTheOwnerSleeps)
 {
-    SKIP_WHERE_RESIDENT_MEMORY_IS_NOT_THE_LIBRARYS;
     const size_t before = resident_bytes();
     Worker owner;
     owner.run([this] { allocate_all(); });
@@ -373,7 +374,6 @@ TEST_P(GivenBack, WhileTheOwnerSleeps)
 
 TEST_P(GivenBack, WhenTheOwnerFreedHalfOfEverySlabAndSleeps)
 {
-    SKIP_WHERE_RESIDENT_MEMORY_IS_NOT_THE_LIBRARYS;
     const size_t before = resident_bytes();
     Worker owner;
     owner.run([this] {
@@ -390,7 +390,6 @@ TEST_P(GivenBack, WhenTheOwnerFreedHalfOfEverySlabAndSleeps)
 
 TEST_P(GivenBack, WhenTheOwnerHasExited)
 {
-    SKIP_WHERE_RESIDENT_MEMORY_IS_NOT_THE_LIBRARYS;
     const size_t before = resident_bytes();
     std::thread([this] { allocate_all(); }).join();
     free_by(3);
