@@ -396,6 +396,20 @@ TEST_P(GivenBack, WhenTheOwnerHasExited)
     EXPECT_LT(resident_bytes(), before + kept_bytes);
 }
 
+// The last few that it frees are far apart: what a heap holds back for its next allocations must not keep their slabs.
+TEST_P(GivenBack, WhenTheOwnerFreedAllAndExited)
+{
+    const size_t before = resident_bytes();
+    std::thread([this] {
+        allocate_all();
+        const size_t stride = blocks.size() / 8;
+        for (size_t first = 0; first < stride; first++)
+            for (size_t i = first; i < blocks.size(); i += stride)
+                release(blocks[i], request);
+    }).join();
+    EXPECT_LT(resident_bytes(), before + kept_bytes);
+}
+
 INSTANTIATE_TEST_SUITE_P(OfSize, GivenBack, testing::Values(16, 64, 1024, 4096, 8192),
                          testing::PrintToStringParamName());
 
