@@ -120,7 +120,7 @@ static struct slab *take_fresh(struct bin *bin)
     }
     if (slab_begin(slab, bin, bin_class(bin), is_list))
         return slab;
-    slab_give_back(slab);
+    slab_set_aside(slab);
     return NULL;
 }
 

@@ -135,6 +135,7 @@ static struct {
     struct os_lock lock;
     slab_id cached[SLAB_KINDS]; /* with their memory; lists through slab.links */
     slab_id purged[SLAB_KINDS]; /* without */
+    slab_id unfit[SLAB_KINDS];  /* for which there was no memory for maps: taken last, or they would hide the others */
     size_t cached_bytes;
     void *maps[SLAB_KINDS][CLASS_COUNT]; /* blocks that served before, each holding the next */
 } pool;
@@ -165,7 +166,21 @@ struct slab *slab_take(enum slab_kind kind)
     else
         slab = pop(&pool.purged[kind]);
     os_lock_release(&pool.lock);
-    return slab != NULL ? slab : slab_fresh(kind);
+    if (slab == NULL)
+        slab = slab_fresh(kind);
+    if (slab == NULL) {
+        os_lock_acquire(&pool.lock);
+        slab = pop(&pool.unfit[kind]);
+        os_lock_release(&pool.lock);
+    }
+    return slab;
+}
+
+void slab_set_aside(struct slab *slab)
+{
+    os_lock_acquire(&pool.lock);
+    push(&pool.unfit[region_kind(region_of(slab))], slab);
+    os_lock_release(&pool.lock);
 }
 
 void slab_give_back(struct slab *slab)

@@ -77,6 +77,9 @@ struct slab *slab_take(enum slab_kind kind);
 /* Puts an empty slab, pooled by its owner, where any thread can take it. */
 void slab_give_back(struct slab *slab);
 
+/* Puts back a slab just taken that its taker has no memory to begin. */
+void slab_set_aside(struct slab *slab);
+
 /* Whether huge pages may back a large slab that its caller just took. */
 void slab_set_huge(struct slab *slab, bool wanted);
 
