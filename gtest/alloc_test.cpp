@@ -251,6 +251,29 @@ TEST_P(EndOfMemory, IsReportedAndLosesNothing)
     });
 }
 
+// What runs out first, slabs or what the library notes about them, depends on where the limit falls.
+TEST(EndOfMemorySteps, LoseNothingWhereverTheLimitFalls)
+{
+    if (TEST_SANITIZED)
+        GTEST_SKIP() << "a sanitizer does not survive a limit on memory";
+    for (size_t step = 0; step < 8; step++)
+        expect_in_child([step] {
+            const Request request = {8, 0};
+            void *early = allocate(request);
+            const size_t room = 64 * MiB + step * 512 * KiB; // more than the library keeps of what is free
+            const rlimit data = {process_bytes("/proc/self/status", "VmData:") + room, RLIM_INFINITY};
+            ASSERT_EQ(setrlimit(RLIMIT_DATA, &data), 0);
+            Chain chain;
+            chain.exhaust(request);
+            const size_t count = chain.count;
+            chain.release_all(request);
+            chain.exhaust(request);
+            EXPECT_GE(chain.count, count) << "step " << step;
+            chain.release_all(request);
+            release(early, request);
+        });
+}
+
 // Fewer addresses than the library would like to reserve at a time, before it has reserved any.
 TEST_P(EndOfMemory, LeavesTheUseOfFewAddresses)
 {
