@@ -56,7 +56,7 @@ class Program
     {
         for (size_t size : slot_sizes())
             if (size > 1024 && size <= 8192)
-                for (size_t i = 0; i < 17 * 64 * KiB / size; i++)
+                for (size_t i = 0; i < 17 * (64 * KiB) / size; i++)
                     take({size, 1}, false);
         for (size_t i = 0; i < 700; i++)
             take({slot_size_max, 0}, false);

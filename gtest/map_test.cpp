@@ -118,7 +118,7 @@ TEST(Map, AddingAndTakingMayAlternate)
 // Lowest first would keep taking the words at the start, with one slot in them.
 TEST(Map, GroupsAreTakenInTurn)
 {
-    constexpr size_t group = 64 * 64;
+    constexpr size_t group = size_t{64} * 64;
     Map map(524288);
     for (size_t number : {5, 70, 127})
         engine_map_add(map.map, number * group);

@@ -252,7 +252,7 @@ void engine_before_next_lock(void (*hook)(void *context), void *context)
     lock_hook_context = context;
 }
 
-/* The linker sends the engine's calls of os_lock_acquire here. */
+/* The linker sends the engine's calls of os_lock_acquire here. NOLINTBEGIN(bugprone-reserved-identifier) */
 void __real_os_lock_acquire(struct os_lock *lock);
 void __wrap_os_lock_acquire(struct os_lock *lock);
 
@@ -264,5 +264,6 @@ void __wrap_os_lock_acquire(struct os_lock *lock)
         hook(lock_hook_context);
     __real_os_lock_acquire(lock);
 }
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 #endif
