@@ -109,10 +109,14 @@ static void bin_begin(struct bin *bin)
 static struct slab *take_fresh(struct bin *bin)
 {
     bool small = bin->slot_size <= SMALL_SLOT_MAX && bin->small_owned < SMALL_OWNED_MAX;
-    bool is_list = small && bin->slot_size >= LIST_SLOT_MIN;
     struct slab *slab = slab_take(small ? SLAB_SMALL : SLAB_LARGE);
+    if (slab == NULL && !small && bin->slot_size <= SMALL_SLOT_MAX) {
+        small = true; /* the number of small slabs is a preference: where addresses are short there may be one left */
+        slab = slab_take(SLAB_SMALL);
+    }
     if (slab == NULL)
         return NULL;
+    bool is_list = small && bin->slot_size >= LIST_SLOT_MIN;
     if (!small) {
         /* Not for the tiny classes, of whose slabs a map can hold only a part. */
         bool whole = (size_t)slots_that_fit(SLAB_LARGE, bin->reciprocal) * bin->slot_size > kind_size(SLAB_LARGE) / 2;

@@ -96,14 +96,19 @@ struct large_entry {
 
 static _Atomic(struct large_entry *) large_table;
 
-/* NULL where the system has no addresses for the table: large blocks go unchecked then. */
+/* Some block could not be recorded: from then on large blocks that are not go unchecked. */
+static atomic_bool large_incomplete;
+
+/* NULL where the system has no addresses for the table. */
 static struct large_entry *large_entry(const void *p)
 {
     struct large_entry *table = atomic_load(&large_table);
     if (table == NULL) {
         struct large_entry *fresh = os_map(LARGE_TABLE_SIZE, os_page_size());
-        if (fresh == NULL)
+        if (fresh == NULL) {
+            atomic_store(&large_incomplete, true);
             return NULL;
+        }
         if (atomic_compare_exchange_strong(&large_table, &table, fresh))
             table = fresh;
         else
@@ -157,10 +162,11 @@ void check_named(const char *function, const void *p, size_t size, size_t align)
         return;
     }
     struct large_entry *entry = large_entry(p);
-    if (entry == NULL && !has_slot)
-        return;
-    if (entry == NULL || atomic_load(&entry->start) != (uintptr_t)p)
+    if (entry == NULL || atomic_load(&entry->start) != (uintptr_t)p) {
+        if (!has_slot && atomic_load(&large_incomplete))
+            return;
         misuse(function, p, size, align, "foreign pointer", NULL);
+    }
     if (atomic_load(&entry->bytes) == 0)
         misuse(function, p, size, align, "double free", NULL);
     if (has_slot || large_good_size(size) != atomic_load(&entry->bytes))
@@ -176,7 +182,8 @@ void check_freed(const char *function, void *p, size_t size, size_t align)
         return;
     }
     struct large_entry *entry = large_entry(p);
-    if (entry != NULL && atomic_exchange(&entry->bytes, 0) == 0)
+    bool is_recorded = entry != NULL && atomic_load(&entry->start) == (uintptr_t)p;
+    if (is_recorded && atomic_exchange(&entry->bytes, 0) == 0)
         misuse(function, p, size, align, "double free", NULL);
 }
 

@@ -31,6 +31,8 @@ struct frontier {
     char *end;
 };
 
+#define META_SIZE ((size_t)8 << 20) /* reserved at a time for what lies outside of slabs */
+
 static struct {
     struct os_lock lock;
     struct frontier slabs[SLAB_KINDS];
@@ -56,31 +58,29 @@ static char *frontier_take(struct frontier *frontier, size_t size)
     return taken;
 }
 
-/* Reserves addresses for a frontier: a whole region, or where addresses are short (a limit on them) a fraction of one,
- * at the same alignment. */
-static bool frontier_reserve(struct frontier *frontier)
+/* Small slabs, tables and maps are touched here and there: huge pages are not for them. */
+static bool frontier_reserve(struct frontier *frontier, size_t size, size_t align)
 {
-    size_t size = REGION_SIZE;
-    char *start = os_reserve(size, REGION_SIZE);
-    if (start == NULL) {
-        size = REGION_SIZE / 4;
-        start = os_reserve(size, REGION_SIZE);
-    }
-    if (start == NULL) {
-        size = REGION_SIZE / 16;
-        start = os_reserve(size, REGION_SIZE);
-    }
+    char *start = os_reserve(size, align);
     if (start == NULL)
         return false;
-    os_huge_pages(start, size, false); /* small slabs, tables and maps are touched here and there */
+    os_huge_pages(start, size, false);
     *frontier = (struct frontier){.next = start, .committed = start, .end = start + size};
     return true;
+}
+
+/* Addresses for a region, or where they are short (a limit on them) for a fraction of one, aligned alike. */
+static bool region_reserve(struct frontier *frontier)
+{
+    return frontier_reserve(frontier, REGION_SIZE, REGION_SIZE) ||
+           frontier_reserve(frontier, REGION_SIZE / 4, REGION_SIZE) ||
+           frontier_reserve(frontier, REGION_SIZE / 16, REGION_SIZE);
 }
 
 static bool region_begin(struct frontier *frontier, enum slab_kind kind)
 {
     struct frontier fresh;
-    if (!frontier_reserve(&fresh))
+    if (!region_reserve(&fresh))
         return false;
     size_t tables = round_up(2 * TABLE_SIZE, kind_size(kind));
     size_t size = (size_t)(fresh.end - fresh.next);
@@ -113,7 +113,7 @@ static void *meta_take(size_t size, size_t align)
     struct frontier *frontier = &growth.meta;
     size_t skip = -(uintptr_t)frontier->next & (align - 1);
     if (!frontier_has(frontier, size + skip)) {
-        if (!frontier_reserve(frontier))
+        if (!frontier_reserve(frontier, META_SIZE, COMMIT_SIZE))
             return NULL;
         skip = 0; /* a reservation starts aligned to more than anyone asks for */
     }
