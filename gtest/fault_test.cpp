@@ -273,6 +273,59 @@ TEST(Fault, OfAnyOneCallIsSurvived) { fail_every_call(false); }
 
 TEST(Fault, OfAllCallsFromAnyOneOnIsSurvived) { fail_every_call(true); }
 
+// ---- maps -----------------------------------------------------------------------------------------------------------
+
+constexpr size_t commit_size = 2 * MiB;
+
+// Takes metadata until less than `left` bytes and a line of what is committed are.
+void use_up_metadata(size_t left)
+{
+    size_t used;
+    do
+        used = reinterpret_cast<uintptr_t>(engine_take_metadata(64)) % commit_size + 64;
+    while (commit_size - used >= left + 64);
+}
+
+// A slab that was taken although there is no memory for its maps, or for one of them only, is there for the next who can
+// begin it, and so is the map.
+TEST(Fault, OfMapsLosesNothing)
+{
+    const Request request = {1, 0};
+    const size_t map = engine_round_up(engine_map_bytes(false, slabs::class_of(request)), 64);
+    const size_t maps = ALLOC_THREADS ? 2 : 1;
+    for (size_t present = 0; present < maps; present++)
+        expect_in_child([&] {
+            release(allocate({64, 0}), {64, 0});
+            use_up_metadata(present * map);
+            os_faults_arm(1, true);
+            errno = 0;
+            void *ptr = allocate(request);
+            int error = errno;
+            long count = os_faults_count();
+            os_faults_disarm();
+            EXPECT_EQ(ptr, nullptr);
+            EXPECT_EQ(error, ENOMEM);
+            EXPECT_EQ(count, 1);
+
+            auto before = reinterpret_cast<uintptr_t>(engine_take_metadata(64));
+            ptr = allocate(request);
+            ASSERT_NE(ptr, nullptr);
+            auto after = reinterpret_cast<uintptr_t>(engine_take_metadata(64));
+            EXPECT_LT(after - before, (maps - present) * map + 128) << "a map is lost";
+            // What is left of the slabs committed is used up, the one set aside too.
+            os_faults_arm(1, true);
+            std::vector<std::pair<void *, Request>> taken;
+            for (size_t size = 1024; size <= 8192; size += 1024)
+                while (void *more = allocate({size, 1}))
+                    taken.push_back({more, {size, 1}});
+            os_faults_disarm();
+            EXPECT_EQ(engine_count_slabs_passed_over(), 0u) << "a slab is lost";
+            for (auto &[block, like] : taken)
+                release(block, like);
+            release(ptr, request);
+        });
+}
+
 // ---- addresses ------------------------------------------------------------------------------------------------------
 
 size_t mapped_bytes() { return process_bytes("/proc/self/status", "VmSize:"); }

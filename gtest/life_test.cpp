@@ -330,6 +330,24 @@ void use_late(void *context)
     *use->left_behind = other;
 }
 
+// A borrowed heap is given back with nothing current: nobody would look at that.
+TEST(LateDestructors, LeaveNoSlabCurrent)
+{
+    pthread_key_t key;
+    ASSERT_EQ(pthread_key_create(&key, use_late), 0);
+    std::atomic<uint32_t> highest{0};
+    std::atomic<void *> left_behind{nullptr};
+    LateUse use = {key, 1, true, &highest, &left_behind};
+    std::thread([&] {
+        support::release(support::allocate(late_request), late_request);
+        pthread_setspecific(key, &use);
+    }).join();
+    ASSERT_NE(left_behind, nullptr);
+    EXPECT_NE(view(left_behind).state, VIEW_CURRENT);
+    support::release(left_behind, late_request);
+    pthread_key_delete(key);
+}
+
 TEST(LateDestructors, LeaveNoHeapBehind)
 {
     const size_t count = support::repetitions(10'000), at_once = 4;

@@ -152,6 +152,35 @@ TEST_P(Steps, OfAPushWhileTheOwnerFreesTheRest)
     }
 }
 
+// The pusher reads what the owner freed, says how many more pushes it wants to hear of, and reads again. Frees before that
+// which the owner's threshold does not tell of are seen the second time: the slab is given back at once.
+TEST_P(Steps, OfALookWhileTheOwnerFreesTheRest)
+{
+    struct push mine;
+    bool is_looking = false;
+    size_t looks = 0;
+    at_every_instruction(
+        [&] {
+            // The owner looks and expects to free half of what is left, then others free most of that.
+            owner.run([&] { release_slots({slots.front()}, request); });
+            push_slots({slots.begin() + 1, slots.end() - 2}, request);
+            EXPECT_GT(view(slots.front()).countdown, 2u);
+            mine = begin_push(last(1));
+            is_looking = false;
+        },
+        {nullptr, [&] { finish_push(mine); }},
+        {&owner,
+         [&] {
+             is_looking = static_cast<int32_t>(distance(view(slots.front()))) < 0; // every push passes
+             release_slots(last(2, 1), request);
+         }},
+        [&] {
+            looks += is_looking;
+            expect_noticed(!is_looking);
+        });
+    EXPECT_GT(looks, 10u);
+}
+
 TEST_P(Steps, OfAFreeOfTheOwnersWhileOthersFreeTheRest)
 {
     for (size_t theirs : {1, 2, 3})
@@ -165,6 +194,7 @@ TEST_P(Steps, OfAFreeOfTheOwnersWhileOthersFreeTheRest)
 TEST_P(Steps, OfAFreeOfTheOwnersWhileTheSlabIsEmptiedAndTakenByAnotherHeap)
 {
     Slots theirs;
+    View taken_over = {};
     at_every_instruction(
         [&] {
             push_slots(but_last(2), request);
@@ -176,9 +206,18 @@ TEST_P(Steps, OfAFreeOfTheOwnersWhileTheSlabIsEmptiedAndTakenByAnotherHeap)
              push_slots(last(2, 1), request);
              for (size_t i = 0; i < slots.size() + 2; i++)
                  theirs.push_back(support::allocate(request));
+             for (int i = 0; i < 2; i++) { // so that its threshold is not where another look would put it
+                 release_slots({theirs.front()}, request);
+                 theirs.erase(theirs.begin());
+             }
+             taken_over = view(slots.front());
          }},
         [&] {
             expect_exact(theirs);
+            if (taken_over.heap != heap) {
+                EXPECT_EQ(view(slots.front()).heap, taken_over.heap);
+                EXPECT_EQ(view(slots.front()).countdown, taken_over.countdown);
+            }
             other.run([&] { release_slots(theirs, request); });
         });
 }

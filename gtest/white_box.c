@@ -173,11 +173,25 @@ void engine_skip_pushes(const void *slot, uint32_t count)
     remote->popped += count;
 }
 
+void engine_skip_frees(const void *slot, uint32_t count)
+{
+    struct slab *slab = slab_of(slot);
+    slab->armed -= count;
+    atomic_fetch_sub(&slab->countdown, count);
+}
+
 void engine_move_pushed(const void *slot, uint32_t pushed)
 {
     uint32_t distance = pushed - atomic_load(&slab_remote(slab_of(slot))->pushed);
     engine_skip_pushes(slot, distance);
     atomic_fetch_add(&slab_of(slot)->notify_at, distance);
+}
+
+void *engine_take_metadata(size_t bytes) { return meta_allocate(bytes, 64); }
+
+size_t engine_map_bytes(bool is_large, size_t class_number)
+{
+    return map_bytes(slab_capacity(kind_of(is_large), class_number));
 }
 
 /* ---- heaps ------------------------------------------------------------------------------------------------------- */

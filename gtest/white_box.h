@@ -97,6 +97,13 @@ size_t engine_slot_number(const void *slot);
 void engine_move_pushed(const void *slot, uint32_t pushed);
 /* As if `count` slots of its slab had been pushed and collected since its threshold was set. */
 void engine_skip_pushes(const void *slot, uint32_t count);
+/* As if its owner had freed and allocated `count` slots of its slab since its threshold was set. */
+void engine_skip_frees(const void *slot, uint32_t count);
+
+/* Takes metadata for good. NULL: there is none. */
+void *engine_take_metadata(size_t bytes);
+/* What the map of a slab of a class takes of it. */
+size_t engine_map_bytes(bool is_large, size_t class_number);
 
 /* ---- heaps ------------------------------------------------------------------------------------------------------- */
 
