@@ -2,21 +2,25 @@
 
 #include <dlfcn.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <mutex>
+#include <vector>
 
 namespace bench
 {
 namespace
 {
 
-// Bytes in arrays, now and at most. The other threads of a workload may be gone when the first one reports.
+// Bytes in arrays, now and at most, and the page faults they took. The other threads of a workload may be gone when
+// the first one reports.
 std::mutex mapped_lock;
-size_t mapped, mapped_most;
+size_t mapped, mapped_most, mapped_faults;
 
 // A field of /proc/self/status, in bytes. Not getrusage: its maximum starts at what the parent had.
 double memory_field(const char *name)
@@ -32,6 +36,33 @@ double memory_field(const char *name)
     std::fclose(status);
     return kib * 1024;
 }
+
+// Of the process (RUSAGE_SELF) or of this thread (RUSAGE_THREAD).
+size_t count_page_faults(int whose)
+{
+    struct rusage usage = {};
+    getrusage(whose, &usage);
+    return static_cast<size_t>(usage.ru_minflt + usage.ru_majflt);
+}
+
+// Reports a workload when it has returned, and so adds what can only be known then.
+class FinalMemory : public benchmark::BenchmarkReporter
+{
+  public:
+    bool ReportContext(const Context &context) override { return display_->ReportContext(context); }
+    void ReportRuns(const std::vector<Run> &runs) override
+    {
+        std::vector<Run> completed = runs;
+        for (Run &run : completed)
+            if (run.run_type == Run::RT_Iteration)
+                run.counters["final_rss"] = memory_field("VmRSS:");
+        display_->ReportRuns(completed);
+    }
+    void Finalize() override { display_->Finalize(); }
+
+  private:
+    std::unique_ptr<BenchmarkReporter> display_{benchmark::CreateDefaultDisplayReporter()};
+};
 
 std::string library_of(const void *address)
 {
@@ -49,6 +80,7 @@ size_t scaled(size_t full)
 
 void *map_pages(size_t bytes)
 {
+    const size_t faults = count_page_faults(RUSAGE_THREAD);
     void *pages = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (pages == MAP_FAILED) {
         std::perror("bench: mmap");
@@ -57,6 +89,7 @@ void *map_pages(size_t bytes)
     const std::lock_guard<std::mutex> lock(mapped_lock);
     mapped += bytes;
     mapped_most = std::max(mapped_most, mapped);
+    mapped_faults += count_page_faults(RUSAGE_THREAD) - faults;
     return pages;
 }
 
@@ -75,6 +108,7 @@ void finish(benchmark::State &state, size_t items)
     state.counters["peak_rss"] = memory_field("VmHWM:");
     state.counters["rss"] = memory_field("VmRSS:");
     state.counters["harness"] = static_cast<double>(mapped_most);
+    state.counters["page_faults"] = static_cast<double>(count_page_faults(RUSAGE_SELF) - mapped_faults);
 }
 
 } // namespace bench
@@ -87,7 +121,8 @@ int main(int argc, char **argv)
     benchmark::AddCustomContext("allocator", BENCH_ALLOCATOR_NAME);
     benchmark::AddCustomContext("allocator_version", allocator::version());
     benchmark::AddCustomContext("allocator_library", bench::library_of(allocator::entry()));
-    benchmark::RunSpecifiedBenchmarks();
+    bench::FinalMemory reporter;
+    benchmark::RunSpecifiedBenchmarks(&reporter);
     benchmark::Shutdown();
     return 0;
 }

@@ -13,6 +13,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 
 // A file in allocators/. It defines, in namespace allocator:
 //   void *allocate(size_t size);              16-byte alignment or the size's own, the way the allocator's users do it
@@ -77,9 +79,21 @@ template <typename T> class Array
     size_t size_;
 };
 
+// Ends the process where the allocator under test has not done what it must: a measurement of it would mean nothing.
+inline void expect(bool holds, const char *what)
+{
+    if (!holds) {
+        std::fprintf(stderr, "bench: expected: %s\n", what);
+        std::exit(1);
+    }
+}
+
 // Every thread of a workload calls this right after its timed loop, with the number of items it handled. Adds the
-// counters items_per_second and, in bytes, peak_rss and rss (the process, most so far and now) and harness (the
-// arrays, part of both).
+// counters items_per_second; in bytes, peak_rss and rss (the process, most so far and now) and harness (the arrays,
+// part of both); and page_faults (the process's so far, without the arrays', to be compared where the number of
+// iterations is fixed).
+//
+// Once all threads have ended and all is freed, final_rss is added: what the allocator keeps.
 void finish(benchmark::State &state, size_t items);
 
 } // namespace bench
