@@ -40,13 +40,14 @@ pkg-config)
     set -x
     "$CC" -std=c99 $strict "$source/consumer.c" -o "$work/consumer_c" $flags
     "$CXX" -std=c++11 $strict -Wold-style-cast "$source/consumer.cpp" -o "$work/consumer_cxx" $flags
+    "$CXX" -std=c++17 $strict -Wold-style-cast "$source/containers.cpp" -o "$work/consumer_cxx17" $flags
     set +x
     LD_LIBRARY_PATH=$(pkg-config --variable=libdir alloc)
     export LD_LIBRARY_PATH
     ;;
 esac
 
-for consumer in consumer_c consumer_cxx; do
+for consumer in consumer_c consumer_cxx consumer_cxx17; do
     "$work/$consumer"
     if readelf -d "$work/$consumer" | grep -q 'NEEDED.*liballoc\.so\.1'; then linked=shared; else linked=static; fi
     if [ "$linked" != "$kind" ]; then
