@@ -100,6 +100,12 @@ void unmap_pages(void *pages, size_t bytes)
     mapped -= bytes;
 }
 
+double resident()
+{
+    const std::lock_guard<std::mutex> lock(mapped_lock);
+    return memory_field("VmRSS:") - static_cast<double>(mapped);
+}
+
 void finish(benchmark::State &state, size_t items)
 {
     state.SetItemsProcessed(static_cast<int64_t>(items));

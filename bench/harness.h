@@ -79,6 +79,9 @@ template <typename T> class Array
     size_t size_;
 };
 
+// What is resident of the process now, in bytes, without the arrays.
+double resident();
+
 // Ends the process where the allocator under test has not done what it must: a measurement of it would mean nothing.
 inline void expect(bool holds, const char *what)
 {
