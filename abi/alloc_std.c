@@ -22,12 +22,18 @@ static void *fail(int error)
 
 static bool is_valid_align(size_t align) { return is_power_of_two(align) && align <= ALIGN_MAX; }
 
+static void *allocate_large(size_t size, size_t align, bool *zero)
+{
+    return large_allocate(size, align == 0 ? large_natural_align(size) : align, zero);
+}
+
 /* What the hot path leaves: size 0 and large blocks. `align` 0: natural. */
 static OUT_OF_LINE void *allocate_cold(size_t size, size_t align)
 {
     if (request_has_slot(size, align))
         return check_allocated(bin_allocate(bin_of_class(request_class(size, align))), size, align);
-    return check_allocated(large_allocate(size, align == 0 ? large_natural_align(size) : align), size, align);
+    bool zero;
+    return check_allocated(allocate_large(size, align, &zero), size, align);
 }
 
 static OUT_OF_LINE void *allocate_aligned_cold(size_t size, size_t align)
@@ -57,8 +63,10 @@ static void *allocate(size_t size, size_t align)
 
 static void *allocate_zeroed(size_t size, size_t align)
 {
-    void *p = allocate(size, align);
-    if (p != NULL && request_has_slot(size, align)) /* a mapping is zero already */
+    bool zero = false;
+    void *p = request_has_slot(size, align) ? allocate(size, align)
+                                            : check_allocated(allocate_large(size, align, &zero), size, align);
+    if (p != NULL && !zero)
         memset(p, 0, size);
     return p;
 }
@@ -94,7 +102,7 @@ static OUT_OF_LINE void free_odd(void *ptr, size_t size, size_t align)
         return;
     }
     refuse_slot(align == 0 ? "alloc_free" : "alloc_free_aligned", ptr, size, align);
-    large_free(ptr, size);
+    large_free(ptr, size, align);
 }
 
 static OUT_OF_LINE void free_aligned_odd(void *ptr, size_t size, size_t align)
@@ -146,26 +154,27 @@ static void verify_old(const char *function, const void *ptr, size_t size, size_
         misuse(function, ptr, size, align, "wrong size", slab);
 }
 
-static void *resize_large(const char *function, void *ptr, size_t old_size, size_t new_size, size_t align)
+static void *resize_large(const char *function, void *ptr, size_t old_size, size_t new_size, size_t align, bool zeroed)
 {
     check_freed(function, ptr, old_size, align); /* first: once moved, its addresses may be another block's */
-    void *p = large_resize(ptr, old_size, new_size, align == 0 ? large_natural_align(new_size) : align);
+    void *p = large_resize(ptr, old_size, new_size, align == 0 ? large_natural_align(new_size) : align, zeroed);
     if (p == NULL)
         (void)check_allocated(ptr, old_size, align);
     return check_allocated(p, new_size, align);
 }
 
-static void *resize(const char *function, void *ptr, size_t old_size, size_t new_size, size_t align)
+/* `zeroed`: what a block gains without moving into another slot is zero, beyond the good size of the old one. */
+static void *resize(const char *function, void *ptr, size_t old_size, size_t new_size, size_t align, bool zeroed)
 {
     if (ptr == NULL)
-        return allocate(new_size, align);
+        return zeroed ? allocate_zeroed(new_size, align) : allocate(new_size, align);
     verify_old(function, ptr, old_size, align);
     bool from_slot = request_has_slot(old_size, align), to_slot = request_has_slot(new_size, align);
     if (from_slot && to_slot && request_class(old_size, align) == request_class(new_size, align))
         return ptr;
     if (!from_slot && !to_slot)
-        return resize_large(function, ptr, old_size, new_size, align);
-    void *p = allocate(new_size, align);
+        return resize_large(function, ptr, old_size, new_size, align, zeroed);
+    void *p = zeroed && !to_slot ? allocate_zeroed(new_size, align) : allocate(new_size, align);
     if (p == NULL)
         return NULL;
     memcpy(p, ptr, old_size < new_size ? old_size : new_size);
@@ -178,28 +187,28 @@ static void *resize(const char *function, void *ptr, size_t old_size, size_t new
 
 void *alloc_realloc(void *ptr, size_t old_size, size_t new_size)
 {
-    return resize("alloc_realloc", ptr, old_size, new_size, 0);
+    return resize("alloc_realloc", ptr, old_size, new_size, 0, false);
 }
 
 void *alloc_rezalloc(void *ptr, size_t old_size, size_t new_size)
 {
-    char *p = resize("alloc_rezalloc", ptr, old_size, new_size, 0);
-    size_t kept = ptr == NULL ? 0 : old_size;
-    if (p == NULL || new_size <= kept)
+    char *p = resize("alloc_rezalloc", ptr, old_size, new_size, 0, true);
+    if (p == NULL || ptr == NULL || new_size <= old_size)
         return p;
-    /* Pages that a large block gained are zero; what lies between the old size and its page's end may not be. */
-    bool fresh_pages = !request_has_slot(new_size, 0) && (ptr == NULL || !request_has_slot(old_size, 0));
-    size_t dirty_end = fresh_pages ? (kept == 0 ? 0 : large_good_size(kept)) : new_size;
+    size_t dirty_end = new_size;
+    if (!request_has_slot(new_size,
+                          0)) /* what it gained is zero; between the old size and its page's end it may not be */
+        dirty_end = request_has_slot(old_size, 0) ? old_size : large_good_size(old_size);
     if (dirty_end > new_size)
         dirty_end = new_size;
-    if (dirty_end > kept)
-        memset(p + kept, 0, dirty_end - kept);
+    memset(p + old_size, 0, dirty_end - old_size);
     return p;
 }
 
 void *alloc_realloc_aligned(void *ptr, size_t old_size, size_t new_size, size_t align)
 {
-    return is_valid_align(align) ? resize("alloc_realloc_aligned", ptr, old_size, new_size, align) : fail(EINVAL);
+    return is_valid_align(align) ? resize("alloc_realloc_aligned", ptr, old_size, new_size, align, false)
+                                 : fail(EINVAL);
 }
 
 /* ---- sizes and versions ----------------------------------------------------------------------------------------- */

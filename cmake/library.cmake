@@ -10,8 +10,9 @@ if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR NOT CMAKE_SIZEOF_VOID_P EQUAL 8)
         "${CMAKE_SIZEOF_VOID_P} bytes is neither")
 endif()
 set(alloc_sources
-    abi/alloc_std.c
-    core/bin.c core/check.c core/heap.c core/large.c core/map.c core/region.c core/slab.c
+    abi/alloc_ctl.c abi/alloc_std.c
+    core/bin.c core/cache.c core/check.c core/heap.c core/large.c core/lock.c core/map.c core/memory.c core/option.c
+    core/pool.c core/region.c core/slab.c core/stats.c
     core/os/os_linux.c)
 list(TRANSFORM alloc_sources PREPEND "${PROJECT_SOURCE_DIR}/")
 
@@ -40,7 +41,8 @@ target_compile_options(alloc_objects PRIVATE
 add_library(alloc_shared SHARED $<TARGET_OBJECTS:alloc_objects>)
 set(alloc_map "${PROJECT_SOURCE_DIR}/abi/alloc.map")
 set_target_properties(alloc_shared PROPERTIES LINK_DEPENDS "${alloc_map}")
-target_link_options(alloc_shared PRIVATE "LINKER:--version-script=${alloc_map}" LINKER:-Bsymbolic-functions)
+target_link_options(alloc_shared PRIVATE "LINKER:--version-script=${alloc_map}" LINKER:-Bsymbolic-functions
+    LINKER:-z,nodelete) # its thread-exit destructor and fork handlers stay registered
 
 add_library(alloc_static STATIC $<TARGET_OBJECTS:alloc_objects>)
 

@@ -2,6 +2,8 @@
 
 #include "check.h"
 #include "heap.h"
+#include "option.h"
+#include "pool.h"
 
 #include <errno.h>
 
@@ -76,21 +78,22 @@ static bool fill_remote(struct bin *bin, struct slab *slab)
  * within a word. */
 static bool fill_fresh(struct bin *bin, struct slab *slab)
 {
-    uint32_t left = slots_that_fit(region_kind(region_of(slab)), bin->reciprocal) - slab->granted;
+    uint32_t granted = slab_granted(slab);
+    uint32_t left = slots_that_fit(slab_kind_of(slab), bin->reciprocal) - granted;
     if (left == 0)
         return false;
     uint32_t count = GRANT_BYTES / bin->slot_size;
     count = count >= 64 ? 64 : count == 0 ? 1 : (uint32_t)1 << log2_floor(count);
     if (count > left)
         count = left;
-    size_t word = slab->granted / 64, bit = slab->granted % 64;
+    size_t word = granted / 64, bit = granted % 64;
     if (bit == 0) {
         if (slab->flags & SLAB_LOCAL_USED)
             map_reset_word(slab->local, word);
         if (slab->flags & SLAB_REMOTE_USED)
             map_reset_word(slab->remote, word);
     }
-    slab->granted += count;
+    slab_set_granted(slab, granted + count);
     hold_word(bin, slab, word, ~(uint64_t)0 >> (64 - count) << bit);
     return true;
 }
@@ -105,23 +108,43 @@ static void bin_begin(struct bin *bin)
     bin->recent_max = bin->slot_size <= RECENT_SLOT_MAX ? RECENT_MAX : 0;
 }
 
-/* A fresh slab for a bin, of the kind and way to recycle that its growth asks for. */
+/* Huge pages are not for the tiny classes, of whose slabs a map can hold only a part. */
+static bool wants_huge_pages(const struct bin *bin)
+{
+    bool whole = (size_t)slots_that_fit(SLAB_HUGE, bin->reciprocal) * bin->slot_size > kind_size(SLAB_HUGE) / 2;
+    switch (option(OPTION_HUGE_PAGES)) {
+    case HUGE_PAGES_OFF:
+        return false;
+    case HUGE_PAGES_ALWAYS:
+        return whole;
+    default:
+        return whole && bin->slot_size <= HUGE_SLOT_MAX && bin->large_owned >= HUGE_OWNED_MIN;
+    }
+}
+
+/* A slab for a bin, of the kind that its growth asks for. The kind is a preference: where memory is short, another one
+ * may be left. */
+static struct slab *take_slab(const struct bin *bin)
+{
+    bool may_be_small = bin->slot_size <= SMALL_SLOT_MAX;
+    if (may_be_small && bin->small_owned < SMALL_OWNED_MAX)
+        return slab_take(SLAB_SMALL);
+    enum slab_kind kind = wants_huge_pages(bin) ? SLAB_HUGE : SLAB_LARGE;
+    struct slab *slab = slab_take(kind);
+    if (slab == NULL)
+        slab = slab_take(kind == SLAB_HUGE ? SLAB_LARGE : SLAB_HUGE);
+    if (slab == NULL && may_be_small)
+        slab = slab_take(SLAB_SMALL);
+    return slab;
+}
+
+/* Begins a fresh slab for a bin. Small slabs recycle by list, if their slots have room for a link. */
 static struct slab *take_fresh(struct bin *bin)
 {
-    bool small = bin->slot_size <= SMALL_SLOT_MAX && bin->small_owned < SMALL_OWNED_MAX;
-    struct slab *slab = slab_take(small ? SLAB_SMALL : SLAB_LARGE);
-    if (slab == NULL && !small && bin->slot_size <= SMALL_SLOT_MAX) {
-        small = true; /* the number of small slabs is a preference: where addresses are short there may be one left */
-        slab = slab_take(SLAB_SMALL);
-    }
+    struct slab *slab = take_slab(bin);
     if (slab == NULL)
         return NULL;
-    bool is_list = small && bin->slot_size >= LIST_SLOT_MIN;
-    if (!small) {
-        /* Not for the tiny classes, of whose slabs a map can hold only a part. */
-        bool whole = (size_t)slots_that_fit(SLAB_LARGE, bin->reciprocal) * bin->slot_size > kind_size(SLAB_LARGE) / 2;
-        slab_set_huge(slab, whole && bin->slot_size <= HUGE_SLOT_MAX && bin->large_owned >= HUGE_OWNED_MIN);
-    }
+    bool is_list = slab_kind_of(slab) == SLAB_SMALL && bin->slot_size >= LIST_SLOT_MIN;
     if (slab_begin(slab, bin, bin_class(bin), is_list))
         return slab;
     slab_set_aside(slab);

@@ -26,7 +26,7 @@
 #define RECENT_SLOT_MAX 4096
 
 struct bin {
-    uint32_t recent_count;
+    _Alignas(64) uint32_t recent_count;
     uint32_t recent_max; /* RECENT_MAX; 0 for slots above RECENT_SLOT_MAX */
     void
         *recent[1 + RECENT_MAX]; /* from 1 on; recent[0] is NULL, so that recent[recent_count] can always be compared */
@@ -39,7 +39,6 @@ struct bin {
     uint32_t list_length; /* of the list when it was taken up */
     /* under the heap's lock */
     slab_list available;
-    slab_id kept;         /* the one empty slab that stays; 0: none */
     uint32_t small_owned; /* slabs owned, by kind */
     uint32_t large_owned;
 };

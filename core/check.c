@@ -65,7 +65,7 @@ _Noreturn void check_failed(const char *file, int line, const char *expression)
 
 bool check_region_begin(struct region *region)
 {
-    region->shadow = os_map(REGION_SIZE / 8, os_page_size());
+    region->shadow = os_map(REGION_SIZE / 8, os_page_size(), 0);
     return region->shadow != NULL;
 }
 
@@ -104,7 +104,7 @@ static struct large_entry *large_entry(const void *p)
 {
     struct large_entry *table = atomic_load(&large_table);
     if (table == NULL) {
-        struct large_entry *fresh = os_map(LARGE_TABLE_SIZE, os_page_size());
+        struct large_entry *fresh = os_map(LARGE_TABLE_SIZE, os_page_size(), 0);
         if (fresh == NULL) {
             atomic_store(&large_incomplete, true);
             return NULL;
@@ -216,10 +216,10 @@ static size_t count_map(struct map *map, size_t granted)
 
 void check_slab(struct slab *slab)
 {
-    size_t capacity = slab_capacity(region_kind(region_of(slab)), slab->class);
+    size_t capacity = slab_capacity(slab_kind_of(slab), slab->class);
     size_t freed = slab_freed_count(slab);
-    check(slab->granted <= capacity && freed + slab->spare_count <= slab->granted);
-    check(freed == (slab->is_list ? count_list(slab, slab->freed) : count_map(slab->local, slab->granted)));
+    check(slab_granted(slab) <= capacity && freed + slab->spare_count <= slab_granted(slab));
+    check(freed == (slab->is_list ? count_list(slab, slab->freed) : count_map(slab->local, slab_granted(slab))));
     check(slab->spare_count == (slab->spare_count == 0 ? 0 : count_list(slab, slab_remote(slab)->spare)));
 }
 
@@ -227,7 +227,7 @@ void check_slab_quiet(struct slab *slab)
 {
     check_slab(slab);
     uint32_t waiting = atomic_load(&slab_remote(slab)->pushed) - slab_remote(slab)->popped;
-    check(waiting == (ALLOC_THREADS ? count_map(slab->remote, slab->granted) : 0));
+    check(waiting == (ALLOC_THREADS ? count_map(slab->remote, slab_granted(slab)) : 0));
 }
 
 #endif

@@ -1,6 +1,7 @@
 #include "heap.h"
 
 #include "check.h"
+#include "option.h"
 
 #include <errno.h>
 
@@ -13,19 +14,11 @@ _Thread_local struct heap *heap_self = &heap_none;
 struct heap *heap_self = &heap_none;
 #endif
 
-/* ---- locks ------------------------------------------------------------------------------------------------------ */
-
-static struct os_lock locks[HEAP_LOCKS];
-
-void heap_lock(const struct heap *heap) { os_lock_acquire(&locks[heap->number % HEAP_LOCKS]); }
-
-void heap_unlock(const struct heap *heap) { os_lock_release(&locks[heap->number % HEAP_LOCKS]); }
-
 /* ---- the heaps --------------------------------------------------------------------------------------------------- */
 
 static struct {
-    struct os_lock lock;
     struct heap *pooled;
+    uint32_t pooled_count;
     uint32_t count;
     struct heap *known;   /* all heaps, but in a forked child those of its parent */
     struct heap *suspect; /* the next of them to be checked for an owner that has ended */
@@ -39,11 +32,11 @@ static struct heap *heap_create(void)
     struct heap *heap = meta_allocate(sizeof(struct heap), HEAP_ALIGN);
     if (heap == NULL)
         return NULL;
-    os_lock_acquire(&heaps.lock);
+    lock_acquire(LOCK_HEAPS);
     heap->number = ++heaps.count;
     heap->next_known = heaps.known;
     heaps.known = heap;
-    os_lock_release(&heaps.lock);
+    lock_release(LOCK_HEAPS);
     return heap;
 }
 
@@ -51,11 +44,12 @@ static struct heap *heap_create(void)
 
 static struct heap *heap_take_pooled(void)
 {
-    os_lock_acquire(&heaps.lock);
+    lock_acquire(LOCK_HEAPS);
     struct heap *heap = heaps.pooled;
     if (heap != NULL)
         heaps.pooled = heap->next;
-    os_lock_release(&heaps.lock);
+    heaps.pooled_count -= heap != NULL;
+    lock_release(LOCK_HEAPS);
     return heap;
 }
 
@@ -63,11 +57,11 @@ static struct heap *heap_take_pooled(void)
  * destructors, or it never ran them. Heaps are checked in turn when there is reason to create one. */
 static struct heap *heap_take_abandoned(void)
 {
-    os_lock_acquire(&heaps.lock);
+    lock_acquire(LOCK_HEAPS);
     struct heap *heap = heaps.suspect != NULL ? heaps.suspect : heaps.known;
     if (heap != NULL)
         heaps.suspect = heap->next_known;
-    os_lock_release(&heaps.lock);
+    lock_release(LOCK_HEAPS);
     if (heap == NULL)
         return NULL;
     os_thread owner = atomic_load_explicit(&heap->owner, memory_order_acquire);
@@ -78,10 +72,11 @@ static struct heap *heap_take_abandoned(void)
 static void heap_put(struct heap *heap)
 {
     atomic_store_explicit(&heap->owner, 0, memory_order_relaxed);
-    os_lock_acquire(&heaps.lock);
+    lock_acquire(LOCK_HEAPS);
     heap->next = heaps.pooled;
     heaps.pooled = heap;
-    os_lock_release(&heaps.lock);
+    heaps.pooled_count++;
+    lock_release(LOCK_HEAPS);
 }
 
 static struct heap *heap_take(void)
@@ -137,20 +132,23 @@ static void thread_exit(void *subject)
     heap_put(heap);
 }
 
-static void fork_prepare(void)
+bool heap_purge(void)
 {
-    for (unsigned i = 0; i < HEAP_LOCKS; i++)
-        os_lock_acquire(&locks[i]);
-    os_lock_acquire(&heaps.lock);
-    region_fork_prepare();
-}
-
-static void fork_parent(void)
-{
-    region_fork_done();
-    os_lock_release(&heaps.lock);
-    for (unsigned i = 0; i < HEAP_LOCKS; i++)
-        os_lock_release(&locks[i]);
+    struct heap *heap = heap_self;
+    if (heap->number == 0)
+        return false;
+    if (heap->purged == 0)
+        outbox_flush(&heap->outbox);
+    if (heap->purged < CLASS_COUNT) {
+        struct bin *bin = &heap->bins[heap->purged++];
+        bin_flush_recent(bin);
+        bin_retire(bin, bin_list_count(bin));
+        return true;
+    }
+    if (slab_revisit(heap))
+        return true;
+    heap->purged = 0;
+    return false;
 }
 
 /* The heaps of threads that do not exist in the child are left alone there: their slabs' lists are whole, since these
@@ -160,18 +158,23 @@ static void fork_child(void)
 {
     heaps.known = NULL;
     heaps.suspect = NULL;
-    fork_parent();
+    lock_end_fork();
 }
 
-static const struct os_events events = {thread_exit, fork_prepare, fork_parent, fork_child};
+static const struct os_events events = {thread_exit, lock_begin_fork, lock_end_fork, fork_child};
 
-OS_AT_LOAD static void at_load(void) { os_start(&events); }
+OS_AT_LOAD static void at_load(void)
+{
+    option_start();
+    os_start(&events);
+}
 
 /* A heap for the calling thread, for good. NULL when it cannot have one: no memory, or it is too late in its life. */
 static struct heap *heap_adopt(void)
 {
     if (heap_self == &heap_late)
         return NULL;
+    option_start();
     struct heap *heap = heap_take();
     if (heap == NULL)
         return NULL;
@@ -230,8 +233,14 @@ static void free_remote(struct slab *slab, void *p, size_t size, size_t align)
 
 #else
 
+/* The only thread's current slabs stay. */
+bool heap_purge(void) { return slab_revisit(heap_self); }
+
+OS_AT_LOAD static void at_load(void) { option_start(); }
+
 static struct heap *heap_adopt(void)
 {
+    option_start();
     struct heap *heap = heap_create();
     if (heap != NULL)
         heap_self = heap;
@@ -250,6 +259,14 @@ static void free_remote(struct slab *slab, void *p, size_t size, size_t align)
 }
 
 #endif
+
+struct heap_counts heap_count(void)
+{
+    lock_acquire(LOCK_HEAPS);
+    struct heap_counts counts = {heaps.count, heaps.pooled_count};
+    lock_release(LOCK_HEAPS);
+    return counts;
+}
 
 /* ---- entries from the hot path ----------------------------------------------------------------------------------- */
 

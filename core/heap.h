@@ -9,10 +9,9 @@
 #define ALLOC_HEAP_H
 
 #include "bin.h"
-#include "os/os.h"
+#include "lock.h"
 
 #define HEAP_ALIGN 16384 /* a bin's heap is a mask away */
-#define HEAP_LOCKS 16    /* shared by all heaps, so that a fork can take them all */
 
 /* Remote frees not pushed yet: slots of one slab that share a map word. One push then frees them all. */
 struct outbox {
@@ -30,6 +29,7 @@ struct heap {
     struct heap *next;       /* in the pool */
     struct heap *next_known; /* among all heaps of this process */
     _Atomic os_thread owner; /* 0: pooled, or lent for one operation */
+    size_t purged;           /* bins that heap_purge has been at; the owner's */
 };
 
 _Static_assert(sizeof(struct heap) <= HEAP_ALIGN, "a heap is found from its bins by a mask");
@@ -50,11 +50,21 @@ static inline struct heap *heap_of(const struct bin *bin)
 
 static inline size_t bin_class(const struct bin *bin) { return (size_t)(bin - heap_of(bin)->bins); }
 
-void heap_lock(const struct heap *heap);
-void heap_unlock(const struct heap *heap);
+static inline void heap_lock(const struct heap *heap) { lock_acquire(LOCK_HEAP + heap->number % HEAP_LOCKS); }
+static inline void heap_unlock(const struct heap *heap) { lock_release(LOCK_HEAP + heap->number % HEAP_LOCKS); }
 
 /* Frees the slots that the bins of the calling thread's heap hold back. Housekeeping. */
 void heap_flush_recent(struct heap *heap);
+
+/* Makes the slabs of the calling thread's next bin, or those it should look at, leave the heap where they are empty. One
+ * step; false: it has been at all of them, and begins anew. Housekeeping: a step counts a list, at most as long as a
+ * slab's. */
+bool heap_purge(void);
+
+struct heap_counts {
+    size_t heaps, pooled;
+};
+struct heap_counts heap_count(void);
 
 /* The bin of the calling thread for a class: one of heap_none's or heap_late's where the thread has no heap. */
 static inline struct bin *bin_of_class(size_t class)

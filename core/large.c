@@ -1,10 +1,21 @@
 #include "large.h"
 
-#include "os/os.h"
+#include "cache.h"
+#include "check.h"
+#include "memory.h"
+#include "option.h"
+#include "pool.h"
 #include "size_class.h"
 
 #include <errno.h>
 #include <string.h>
+
+#define LARGE_CACHE_MIN ((size_t)32 << 20)
+#define CACHED_MIN      ((size_t)64 << 10) /* of a tail: smaller ones are not worth keeping track of */
+
+static struct {
+    _Atomic size_t live, live_bytes;
+} counts;
 
 size_t large_good_size(size_t size)
 {
@@ -14,34 +25,157 @@ size_t large_good_size(size_t size)
 
 size_t large_natural_align(size_t size) { return size > ALIGN_MAX / 2 ? ALIGN_MAX : (size_t)1 << log2_ceil(size); }
 
-void *large_allocate(size_t size, size_t align)
+struct large_counts large_count(void)
 {
-    size_t bytes = large_good_size(size);
-    void *p = bytes == 0 ? NULL : os_map(bytes, align);
+    return (struct large_counts){atomic_load_explicit(&counts.live, memory_order_relaxed),
+                                 atomic_load_explicit(&counts.live_bytes, memory_order_relaxed)};
+}
+
+static void count_live(size_t blocks, size_t bytes)
+{
+    atomic_fetch_add_explicit(&counts.live, blocks, memory_order_relaxed);
+    atomic_fetch_add_explicit(&counts.live_bytes, bytes, memory_order_relaxed);
+}
+
+/* ---- the cache's limits ------------------------------------------------------------------------------------------- */
+
+static size_t cache_limit(void)
+{
+    size_t limit = option(OPTION_LARGE_CACHE_LIMIT);
+    size_t live = atomic_load_explicit(&counts.live_bytes, memory_order_relaxed);
+    if (live < LARGE_CACHE_MIN)
+        live = LARGE_CACHE_MIN;
+    return live < limit ? live : limit;
+}
+
+static bool release(struct range range)
+{
+    if (range.size != 0)
+        memory_release(range.start, range.size);
+    return range.size != 0;
+}
+
+static void evict(void) { release(cache_evict(os_milliseconds(), option(OPTION_PURGE_AGE), cache_limit())); }
+
+bool large_purge_oldest(void) { return release(cache_evict(os_milliseconds(), 0, 0)); }
+
+/* Two out for one in, so that a smaller limit is reached although nothing loops; the last of the excess comes off what
+ * was just put in. */
+static void put(const void *p, struct range range, size_t size, size_t align)
+{
+    bool is_double = false;
+    if (range.size != 0 && !cache_put(range, os_milliseconds(), &is_double))
+        release(range);
+    if (is_double)
+        misuse_free(p, size, align, "double free", NULL);
+    evict();
+    evict();
+    release(cache_trim(cache_limit()));
+}
+
+/* ---- blocks ------------------------------------------------------------------------------------------------------- */
+
+static void advise_huge(void *start, size_t size)
+{
+    bool wanted = size >= HUGE_PAGE && option(OPTION_HUGE_PAGES) != HUGE_PAGES_OFF;
+    if (wanted)
+        os_huge_pages(start, size, true);
+}
+
+/* At the natural alignment, whatever was asked for: freed, it then serves every block of its size. */
+static void *map_fresh(size_t size, size_t align, size_t room)
+{
+    size_t natural = large_natural_align(size);
+    void *p = align < natural ? memory_map(size, natural, room) : NULL;
     if (p == NULL)
-        errno = ENOMEM;
+        p = memory_map(size, align, room);
+    if (p != NULL)
+        advise_huge(p, size);
     return p;
 }
 
-void large_free(void *p, size_t size) { os_release(p, large_good_size(size)); }
+static void *map_or_reclaim(size_t size, size_t align, size_t room)
+{
+    void *p = map_fresh(size, align, room);
+    return p == NULL && reclaim() ? map_fresh(size, align, room) : p;
+}
 
-void *large_resize(void *p, size_t old_size, size_t new_size, size_t align)
+void *large_allocate(size_t size, size_t align, bool *zero)
+{
+    size_t bytes = large_good_size(size);
+    *zero = false;
+    if (bytes != 0) {
+        evict();
+        struct range cached = cache_take(bytes, align, os_milliseconds());
+        if (cached.size == bytes || (cached.size != 0 && memory_extend(cached.start, cached.size, bytes))) {
+            count_live(1, bytes);
+            return cached.start;
+        }
+        put(cached.start, cached, cached.size, align);
+    }
+    void *p = bytes == 0 ? NULL : map_or_reclaim(bytes, align, 0);
+    if (p == NULL) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    *zero = true;
+    count_live(1, bytes);
+    return p;
+}
+
+void large_free(void *p, size_t size, size_t align)
+{
+    size_t bytes = large_good_size(size);
+    count_live((size_t)-1, -bytes);
+    put(p, (struct range){p, bytes}, size, align);
+}
+
+static void shrink(char *p, size_t old_bytes, size_t new_bytes)
+{
+    struct range tail = {p + new_bytes, old_bytes - new_bytes};
+    count_live(0, -tail.size);
+    if (tail.size < CACHED_MIN)
+        release(tail);
+    else
+        put(tail.start, tail, tail.size, 0);
+}
+
+/* Without moving: into what is cached behind it, or into addresses that are free. */
+static bool grow_in_place(char *p, size_t old_bytes, size_t new_bytes, bool zeroed)
+{
+    size_t more = new_bytes - old_bytes;
+    if (!cache_take_at(p + old_bytes, more, os_milliseconds()))
+        return memory_extend(p, old_bytes, new_bytes);
+    if (zeroed)
+        memset(p + old_bytes, 0, more);
+    return true;
+}
+
+void *large_resize(void *p, size_t old_size, size_t new_size, size_t align, bool zeroed)
 {
     size_t old_bytes = large_good_size(old_size), new_bytes = large_good_size(new_size);
     if (new_bytes == old_bytes)
         return p;
     if (new_bytes != 0 && new_bytes < old_bytes) {
-        os_release((char *)p + new_bytes, old_bytes - new_bytes);
+        shrink(p, old_bytes, new_bytes);
         return p; /* the alignment of the larger size is a multiple of the smaller one's */
     }
-    if (new_bytes != 0 && ((uintptr_t)p & (align - 1)) == 0 && os_extend(p, old_bytes, new_bytes))
-        return p;
-    void *moved = large_allocate(new_size, align);
-    if (moved == NULL)
+    void *moved = NULL;
+    if (new_bytes != 0 && ((uintptr_t)p & (align - 1)) == 0 && grow_in_place(p, old_bytes, new_bytes, zeroed))
+        moved = p;
+    else if (new_bytes != 0)
+        /* With as many addresses behind it, so that a block which grows in steps moves when it has doubled. */
+        moved = map_or_reclaim(new_bytes, align, new_bytes);
+    if (moved == NULL) {
+        errno = ENOMEM;
         return NULL;
-    if (!os_move(p, old_bytes, moved)) {
+    }
+    count_live(0, new_bytes - old_bytes);
+    if (moved == p)
+        return p;
+    if (!memory_move(p, old_bytes, moved)) {
         memcpy(moved, p, old_bytes);
-        os_release(p, old_bytes);
+        memory_release(p, old_bytes);
     }
     return moved;
 }

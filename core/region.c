@@ -1,7 +1,10 @@
 #include "region.h"
 
 #include "check.h"
-#include "heap.h"
+#include "lock.h"
+#include "memory.h"
+#include "option.h"
+#include "slab.h"
 
 /* ---- the registry of regions ------------------------------------------------------------------------------------ */
 
@@ -34,9 +37,9 @@ struct frontier {
 #define META_SIZE ((size_t)8 << 20) /* reserved at a time for what lies outside of slabs */
 
 static struct {
-    struct os_lock lock;
     struct frontier slabs[SLAB_KINDS];
     struct frontier meta;
+    struct region *newest;
 } growth;
 
 static bool frontier_has(const struct frontier *frontier, size_t size)
@@ -50,7 +53,7 @@ static char *frontier_take(struct frontier *frontier, size_t size)
     char *taken = frontier->next;
     if (taken + size > frontier->committed) {
         size_t more = round_up((size_t)(taken + size - frontier->committed), COMMIT_SIZE);
-        if (!os_commit(frontier->committed, more))
+        if (!memory_commit(frontier->committed, more))
             return NULL;
         frontier->committed += more;
     }
@@ -61,7 +64,7 @@ static char *frontier_take(struct frontier *frontier, size_t size)
 /* Small slabs, tables and maps are touched here and there: huge pages are not for them. */
 static bool frontier_reserve(struct frontier *frontier, size_t size, size_t align)
 {
-    char *start = os_reserve(size, align);
+    char *start = memory_reserve(size, align);
     if (start == NULL)
         return false;
     os_huge_pages(start, size, false);
@@ -86,25 +89,32 @@ static bool region_begin(struct frontier *frontier, enum slab_kind kind)
     size_t size = (size_t)(fresh.end - fresh.next);
     struct region *region = (struct region *)frontier_take(&fresh, tables);
     if (region == NULL || !check_region_begin(region)) {
-        os_release(fresh.end - size, size);
+        memory_discharge((size_t)(fresh.committed - (fresh.end - size)));
+        memory_unreserve(fresh.end - size, size);
         return false;
     }
+    if (kind == SLAB_HUGE && option(OPTION_HUGE_PAGES) != HUGE_PAGES_OFF)
+        os_huge_pages(fresh.next, (size_t)(fresh.end - fresh.next), true);
     region->slab_shift = kind_shift(kind);
     region->slab_mask = (uint32_t)kind_size(kind) - 1;
+    region->slab_end = (uint32_t)(size >> kind_shift(kind));
+    region->kind = kind;
+    region->next = growth.newest;
+    growth.newest = region;
     register_region(region);
     *frontier = fresh;
     return true;
 }
 
-static struct slab *slab_fresh(enum slab_kind kind)
+struct slab *slab_fresh(enum slab_kind kind)
 {
     struct frontier *frontier = &growth.slabs[kind];
     size_t size = kind_size(kind);
-    os_lock_acquire(&growth.lock);
+    lock_acquire(LOCK_GROWTH);
     char *start = NULL;
     if (frontier_has(frontier, size) || region_begin(frontier, kind))
         start = frontier_take(frontier, size);
-    os_lock_release(&growth.lock);
+    lock_release(LOCK_GROWTH);
     return start == NULL ? NULL : slab_of(start);
 }
 
@@ -123,125 +133,26 @@ static void *meta_take(size_t size, size_t align)
 
 void *meta_allocate(size_t size, size_t align)
 {
-    os_lock_acquire(&growth.lock);
+    lock_acquire(LOCK_GROWTH);
     void *start = meta_take(size, align);
-    os_lock_release(&growth.lock);
+    lock_release(LOCK_GROWTH);
     return start;
 }
 
-/* ---- the pools: empty slabs and map blocks ------------------------------------------------------------------------ */
+/* ---- statistics --------------------------------------------------------------------------------------------------- */
 
-static struct {
-    struct os_lock lock;
-    slab_id cached[SLAB_KINDS]; /* with their memory; lists through slab.links */
-    slab_id purged[SLAB_KINDS]; /* without */
-    slab_id unfit[SLAB_KINDS];  /* for which there was no memory for maps: taken last, or they would hide the others */
-    size_t cached_bytes;
-    void *maps[SLAB_KINDS][CLASS_COUNT]; /* blocks that served before, each holding the next */
-} pool;
-
-static struct slab *pop(slab_id *list)
+struct region *region_newest(void)
 {
-    if (*list == 0)
-        return NULL;
-    struct slab *slab = slab_from_id(*list);
-    *list = slab->links[LINKS_STATE].next;
-    return slab;
+    lock_acquire(LOCK_GROWTH);
+    struct region *newest = growth.newest;
+    lock_release(LOCK_GROWTH);
+    return newest;
 }
 
-static void push(slab_id *list, struct slab *slab)
+void region_count_fresh(size_t fresh[SLAB_KINDS])
 {
-    slab->links[LINKS_STATE].next = *list;
-    *list = slab_to_id(slab);
-}
-
-static size_t slab_size(const struct slab *slab) { return kind_size(region_kind(region_of(slab))); }
-
-struct slab *slab_take(enum slab_kind kind)
-{
-    os_lock_acquire(&pool.lock);
-    struct slab *slab = pop(&pool.cached[kind]);
-    if (slab != NULL)
-        pool.cached_bytes -= slab_size(slab);
-    else
-        slab = pop(&pool.purged[kind]);
-    os_lock_release(&pool.lock);
-    if (slab == NULL)
-        slab = slab_fresh(kind);
-    if (slab == NULL) {
-        os_lock_acquire(&pool.lock);
-        slab = pop(&pool.unfit[kind]);
-        os_lock_release(&pool.lock);
-    }
-    return slab;
-}
-
-void slab_set_aside(struct slab *slab)
-{
-    os_lock_acquire(&pool.lock);
-    push(&pool.unfit[region_kind(region_of(slab))], slab);
-    os_lock_release(&pool.lock);
-}
-
-void slab_give_back(struct slab *slab)
-{
-    enum slab_kind kind = region_kind(region_of(slab));
-    size_t size = slab_size(slab);
-    os_lock_acquire(&pool.lock);
-    bool keep = pool.cached_bytes + size <= POOL_CACHE_LIMIT;
-    if (keep) {
-        pool.cached_bytes += size;
-        push(&pool.cached[kind], slab);
-    }
-    os_lock_release(&pool.lock);
-    if (keep)
-        return;
-    os_purge(slab_start(slab), size);
-    os_lock_acquire(&pool.lock);
-    push(&pool.purged[kind], slab);
-    os_lock_release(&pool.lock);
-}
-
-void slab_set_huge(struct slab *slab, bool wanted)
-{
-    if (((slab->flags & SLAB_HUGE) != 0) == wanted)
-        return;
-    slab->flags ^= SLAB_HUGE;
-    os_huge_pages(slab_start(slab), slab_size(slab), wanted);
-}
-
-struct map *map_acquire(enum slab_kind kind, size_t class, size_t slots, bool *clean)
-{
-    os_lock_acquire(&pool.lock);
-    void *block = pool.maps[kind][class];
-    if (block != NULL)
-        pool.maps[kind][class] = *(void **)block;
-    os_lock_release(&pool.lock);
-    *clean = block == NULL;
-    if (block == NULL)
-        block = meta_allocate(map_bytes(slots), 64);
-    return block == NULL ? NULL : map_at(block, slots);
-}
-
-void map_release(enum slab_kind kind, size_t class, size_t slots, struct map *map)
-{
-    void *block = map_block(map, slots);
-    os_lock_acquire(&pool.lock);
-    *(void **)block = pool.maps[kind][class];
-    pool.maps[kind][class] = block;
-    os_lock_release(&pool.lock);
-}
-
-/* ---- fork ------------------------------------------------------------------------------------------------------- */
-
-void region_fork_prepare(void)
-{
-    os_lock_acquire(&growth.lock);
-    os_lock_acquire(&pool.lock);
-}
-
-void region_fork_done(void)
-{
-    os_lock_release(&pool.lock);
-    os_lock_release(&growth.lock);
+    lock_acquire(LOCK_GROWTH);
+    for (enum slab_kind kind = 0; kind < SLAB_KINDS; kind++)
+        fresh[kind] = (size_t)(growth.slabs[kind].end - growth.slabs[kind].next) >> kind_shift(kind);
+    lock_release(LOCK_GROWTH);
 }

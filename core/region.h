@@ -26,16 +26,20 @@
 #define REGION_SIZE      ((size_t)1 << REGION_SHIFT)
 #define SLAB_SMALL_SHIFT 16 /* 64 KiB */
 #define SLAB_LARGE_SHIFT 21 /* 2 MiB, one huge page */
+#define HUGE_PAGE        ((size_t)1 << SLAB_LARGE_SHIFT)
 #define SLAB_INDEX_BITS  (REGION_SHIFT - SLAB_SMALL_SHIFT)
 #define TABLE_SIZE       ((size_t)64 << SLAB_INDEX_BITS)
 #define COMMIT_SIZE      ((size_t)2 << 20) /* committed at a time: each commit locks the process's mappings */
 #define ADDRESS_BITS     48
 
-/* Empty slabs whose memory stays with the process for the next taker, all of them together; beyond it, a slab's memory
- * goes back to the system as the slab comes in. */
-#define POOL_CACHE_LIMIT ((size_t)32 << 20)
-
-enum slab_kind { SLAB_SMALL, SLAB_LARGE, SLAB_KINDS };
+/* Large slabs are of two kinds, each in regions of its own, because whether huge pages back memory is a property of a
+ * mapping: a region stays one mapping, or two, whatever the slabs are used for. */
+enum slab_kind {
+    SLAB_SMALL,
+    SLAB_LARGE,
+    SLAB_HUGE, /* a large slab that a huge page backs */
+    SLAB_KINDS
+};
 
 static inline unsigned kind_shift(enum slab_kind kind)
 {
@@ -48,7 +52,10 @@ struct region {
     uint32_t slab_shift;
     uint32_t slab_mask;       /* slab size - 1 */
     _Atomic uint64_t *shadow; /* debug builds: a bit per byte, set at the start of every slot handed out */
-    char padding[48];
+    struct region *next;      /* the region begun before */
+    uint32_t slab_end;        /* the index after that of its last slab */
+    enum slab_kind kind;
+    char padding[32];
 };
 
 _Static_assert(sizeof(struct region) == 64, "the region takes the place of a slab's header");
@@ -62,36 +69,25 @@ static inline struct region *region_of(const void *p)
 
 static inline uint32_t region_offset(const void *p) { return (uint32_t)((uintptr_t)p & (REGION_SIZE - 1)); }
 
-static inline enum slab_kind region_kind(const struct region *region)
+/* The index of the first slab behind the tables. */
+static inline uint32_t region_first_slab(const struct region *region)
 {
-    return region->slab_shift == SLAB_SMALL_SHIFT ? SLAB_SMALL : SLAB_LARGE;
+    return (uint32_t)((2 * TABLE_SIZE + region->slab_mask) >> region->slab_shift);
 }
 
 /* Whether an address lies in a region. Any address may be asked for; for cold paths. */
 bool region_known(const void *p);
 
-/* A slab nobody else has, with usable memory of undefined contents: a pooled one, else a fresh one. NULL when there is
- * no memory. Any thread, no lock held. */
-struct slab *slab_take(enum slab_kind kind);
+/* A slab that never served. NULL when there is no memory. */
+struct slab *slab_fresh(enum slab_kind kind);
 
-/* Puts an empty slab, pooled by its owner, where any thread can take it. */
-void slab_give_back(struct slab *slab);
-
-/* Puts back a slab just taken that its taker has no memory to begin. */
-void slab_set_aside(struct slab *slab);
-
-/* Whether huge pages may back a large slab that its caller just took. */
-void slab_set_huge(struct slab *slab, bool wanted);
+/* All regions, the newest first; their slabs from region_first_slab to slab_end. */
+struct region *region_newest(void);
+/* Slabs of the regions that are not handed out yet. */
+void region_count_fresh(size_t fresh[SLAB_KINDS]);
 
 /* Memory for what the engine keeps outside of slabs, zero, a multiple of `align`, never given back. NULL when there is
  * none. */
 void *meta_allocate(size_t size, size_t align);
-
-/* A block for a map over `slots` slots of a class; *clean tells whether it is still zero. */
-struct map *map_acquire(enum slab_kind kind, size_t class, size_t slots, bool *clean);
-void map_release(enum slab_kind kind, size_t class, size_t slots, struct map *map);
-
-void region_fork_prepare(void);
-void region_fork_done(void);
 
 #endif

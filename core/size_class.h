@@ -72,6 +72,8 @@ static inline uint32_t class_slot_size(size_t class)
     return (uint32_t)(((uint64_t)(4 + (class & 3)) << (class >> 2)) >> 2);
 }
 
+static inline bool class_exists(size_t class) { return (class & 3) == 0 || class_slot_size(class) % 8 == 0; }
+
 /* Division of an offset within a slab by the slot size, as a multiplication. Exact for every slot's start: offset =
  * q * size gives q + q * e / 2^31 with e < size, and q * e < 2^21, the size of the largest slab. */
 static inline uint32_t class_reciprocal(uint32_t slot_size)

@@ -2,6 +2,7 @@
 
 #include "check.h"
 #include "heap.h"
+#include "pool.h"
 
 /* Distances between push counts are signed differences: a count that every push has passed lies EVER behind, one that
  * none reaches EVER ahead. */
@@ -92,7 +93,7 @@ static void leave_heap(struct slab *slab, struct bin *bin)
     if (slab->state == SLAB_AVAILABLE)
         list_remove(&bin->available, slab, LINKS_STATE);
     revisit_remove(heap_of(bin), slab);
-    if (region_kind(region_of(slab)) == SLAB_SMALL)
+    if (slab_kind_of(slab) == SLAB_SMALL)
         bin->small_owned--;
     else
         bin->large_owned--;
@@ -126,28 +127,23 @@ static enum look look_at(struct slab *slab, struct bin *bin, bool is_owner)
         check_slab(slab);
     uint32_t pushed = open_to_pushes(slab);
     uint32_t freed = slab_freed_count(slab);
-    int64_t capacity = slots_that_fit(region_kind(region_of(slab)), bin->reciprocal);
+    int64_t capacity = slots_that_fit(slab_kind_of(slab), bin->reciprocal);
     /* Signed: the owner can collect a slot before its pusher has counted it. */
     int64_t waiting = (int32_t)(pushed - slab_remote(slab)->popped);
-    int64_t at_rest = (int64_t)slab->spare_count + (capacity - slab->granted);
+    int64_t at_rest = (int64_t)slab->spare_count + (capacity - slab_granted(slab));
     int64_t out = capacity - (at_rest + freed + waiting);
     int64_t usable = at_rest + freed + (waiting > 0 ? waiting : 0);
     int64_t ripe = ripe_count(slab, (uint32_t)capacity);
     bool is_hidden = at_rest + freed == 0 && !remote_is_reachable(slab);
     check(out >= 0 && usable <= capacity);
 
-    bool keep = false;
     if (out == 0) {
-        keep = bin->kept == 0 || bin->kept == slab_to_id(slab);
-        if (!keep) {
-            leave_heap(slab, bin);
-            return LOOK_EMPTY;
-        }
-        bin->kept = slab_to_id(slab);
+        leave_heap(slab, bin);
+        return LOOK_EMPTY;
     }
-    if (is_owner || keep)
+    if (is_owner)
         revisit_remove(heap_of(bin), slab);
-    if (slab->state == SLAB_PARKED && (keep || usable >= ripe) && !is_hidden) {
+    if (slab->state == SLAB_PARKED && usable >= ripe && !is_hidden) {
         slab->state = SLAB_AVAILABLE;
         list_insert(&bin->available, slab, LINKS_STATE);
     }
@@ -165,12 +161,10 @@ static enum look look_at(struct slab *slab, struct bin *bin, bool is_owner)
     }
     int64_t countdown = (int32_t)(slab->armed - freed);
     bool owner_cannot_tell = countdown <= 0 || countdown > out;
-    if (!keep && owner_cannot_tell)
+    if (owner_cannot_tell)
         revisit_add(heap_of(bin), slab);
     bool next_push_tells = is_hidden || countdown <= 0 || countdown >= missing;
     set_notify_at(slab, pushed + (next_push_tells ? 1 : (uint32_t)(missing - countdown + 1)));
-    if (keep)
-        return LOOK_DONE;
     freed = slab_freed_count(slab);
     waiting = (int32_t)(pushed_count(slab) - slab_remote(slab)->popped);
     return capacity == at_rest + freed + waiting ? LOOK_AGAIN : LOOK_DONE;
@@ -251,12 +245,29 @@ struct slab *slab_take_available(struct bin *bin)
     if (slab != NULL) {
         list_remove(&bin->available, slab, LINKS_STATE);
         revisit_remove(heap, slab);
-        if (bin->kept == first)
-            bin->kept = 0;
         make_current(slab);
     }
     heap_unlock(heap);
     return slab;
+}
+
+struct slab_glance slab_glance(struct slab *slab)
+{
+    struct slab_glance glance = {.state = SLAB_POOLED};
+    struct bin *bin = lock_owner(slab);
+    if (bin == NULL)
+        return glance;
+    glance.state = slab->state;
+    glance.class = slab->class;
+    glance.capacity = slots_that_fit(slab_kind_of(slab), bin->reciprocal);
+    glance.granted = slab_granted(slab);
+    if (is_idle(slab)) {
+        int32_t waiting = (int32_t)(pushed_count(slab) - slab_remote(slab)->popped);
+        glance.free = glance.capacity - glance.granted + slab->spare_count + slab_freed_count(slab) +
+                      (waiting > 0 ? (uint32_t)waiting : 0);
+    }
+    heap_unlock(heap_of(bin));
+    return glance;
 }
 
 /* ---- lives ------------------------------------------------------------------------------------------------------ */
@@ -298,7 +309,7 @@ static bool acquire_maps(struct slab *slab, enum slab_kind kind, size_t class, b
 
 bool slab_begin(struct slab *slab, struct bin *bin, size_t class, bool is_list)
 {
-    enum slab_kind kind = region_kind(region_of(slab));
+    enum slab_kind kind = slab_kind_of(slab);
     if (!acquire_maps(slab, kind, class, is_list))
         return false;
     slab->class = (uint8_t) class;
@@ -306,7 +317,7 @@ bool slab_begin(struct slab *slab, struct bin *bin, size_t class, bool is_list)
     if (is_list)
         slab->freed = NULL;
     slab->spare_count = 0;
-    slab->granted = 0;
+    slab_set_granted(slab, 0);
     arm(slab, 0, EVER);
     if (slab->flags & SLAB_LOCAL_USED)
         map_reset_top(slab->local);

@@ -56,9 +56,12 @@ struct slab {
         struct map *local; /* bitmap: what the owner freed; owner only */
     };
     _Atomic uint32_t countdown; /* local frees until the owner looks; the owner writes it, last of all in a free */
-    uint32_t armed;             /* what countdown would be with no slot in freed or local */
+    union {
+        uint32_t armed;     /* what countdown would be with no slot in freed or local */
+        uint32_t pooled_at; /* of a pooled slab: when it came in, in milliseconds */
+    };
     _Atomic uint32_t notify_at; /* the remote.pushed at which whoever pushes looks */
-    uint32_t granted;           /* slots ever handed out: the lowest ones */
+    _Atomic uint32_t granted;   /* slots ever handed out: the lowest ones */
     struct map *remote;         /* what other threads freed */
     struct slab_links links[LINKS_USES];
     uint8_t class;
@@ -73,9 +76,8 @@ _Static_assert(sizeof(struct slab) == 64, "one cache line per slab: the metadata
 enum slab_flags {
     SLAB_LOCAL_USED = 1,  /* the local map is not known to be zero */
     SLAB_REMOTE_USED = 2, /* the remote map is not known to be zero */
-    SLAB_HUGE = 4,        /* advised to use a huge page */
-    SLAB_REVISIT = 8,     /* in its heap's revisit list */
-    SLAB_HAS_MAPS = 16,   /* local and remote are maps for class and is_list */
+    SLAB_REVISIT = 4,     /* in its heap's revisit list */
+    SLAB_HAS_MAPS = 8,    /* local and remote are maps for class and is_list */
 };
 
 /* What most slabs never need, apart from the header: its line is touched when other threads free, and they do not share
@@ -95,6 +97,8 @@ static inline struct slab *slab_of(const void *p)
     struct region *region = region_of(p);
     return (struct slab *)region + (region_offset(p) >> region->slab_shift);
 }
+
+static inline enum slab_kind slab_kind_of(const struct slab *slab) { return region_of(slab)->kind; }
 
 static inline slab_id slab_to_id(const struct slab *slab)
 {
@@ -135,6 +139,16 @@ static inline uint32_t slab_capacity(enum slab_kind kind, size_t class)
  * as it was. */
 bool slab_begin(struct slab *slab, struct bin *bin, size_t class, bool is_list);
 
+static inline uint32_t slab_granted(const struct slab *slab)
+{
+    return atomic_load_explicit(&slab->granted, memory_order_relaxed);
+}
+
+static inline void slab_set_granted(struct slab *slab, uint32_t count)
+{
+    atomic_store_explicit(&slab->granted, count, memory_order_relaxed);
+}
+
 /* Slots that the owner freed and that wait in freed or local. */
 static inline uint32_t slab_freed_count(const struct slab *slab)
 {
@@ -155,6 +169,17 @@ bool slab_revisit(struct heap *heap);
 
 /* Takes the next available slab of a bin, which becomes current, after looking at one slab of the revisit list. */
 struct slab *slab_take_available(struct bin *bin);
+
+/* What anybody may know of a slab. */
+struct slab_glance {
+    enum slab_state state;
+    size_t class;
+    uint32_t capacity, granted;
+    uint32_t free; /* of a current slab, only its owner knows: then 0 */
+};
+
+/* Looks at a slab from outside, for statistics. */
+struct slab_glance slab_glance(struct slab *slab);
 
 /* ---- anybody's side --------------------------------------------------------------------------------------------- */
 

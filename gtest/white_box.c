@@ -73,7 +73,7 @@ static uint32_t count_held_back(const struct bin *bin, const struct slab *slab)
 
 static struct slab_view view(struct slab *slab)
 {
-    enum slab_kind kind = region_kind(region_of(slab));
+    enum slab_kind kind = slab_kind_of(slab);
     const struct bin *bin = atomic_load(&slab->bin);
     uint32_t pushed = atomic_load(&slab_remote(slab)->pushed);
     struct slab_view view = {
@@ -82,12 +82,11 @@ static struct slab_view view(struct slab *slab)
         .start = slab_start(slab),
         .class_number = slab->class,
         .state = (enum view_state)slab->state,
-        .is_large = kind == SLAB_LARGE,
+        .is_large = kind != SLAB_SMALL,
         .is_list = slab->is_list,
-        .is_kept = bin != NULL && bin->kept == slab_to_id(slab),
         .is_to_revisit = slab->flags & SLAB_REVISIT,
         .capacity = slab_capacity(kind, slab->class),
-        .granted = slab->granted,
+        .granted = slab_granted(slab),
         .freed = slab_freed_count(slab),
         .spare = slab->spare_count,
         .waiting = (int32_t)(pushed - slab_remote(slab)->popped),
@@ -115,17 +114,12 @@ static struct region *next_region(struct region *region)
 }
 
 static struct slab *region_slab(struct region *region, size_t index) { return (struct slab *)region + index; }
-static size_t region_first(struct region *region)
-{
-    return round_up(2 * TABLE_SIZE, kind_size(region_kind(region))) >> region->slab_shift;
-}
-static size_t region_end(struct region *region) { return REGION_SIZE >> region->slab_shift; }
 static bool has_served(const struct slab *slab) { return slab->flags & SLAB_HAS_MAPS; }
 
 void engine_visit_slabs(void (*visit)(const struct slab_view *view, void *context), void *context)
 {
     for (struct region *region = next_region(NULL); region != NULL; region = next_region(region))
-        for (size_t index = region_first(region); index < region_end(region); index++)
+        for (size_t index = region_first_slab(region); index < region->slab_end; index++)
             if (has_served(region_slab(region, index))) {
                 struct slab_view seen = view(region_slab(region, index));
                 visit(&seen, context);
@@ -142,7 +136,7 @@ size_t engine_count_slabs_passed_over(void)
 {
     size_t count = 0;
     for (struct region *region = next_region(NULL); region != NULL; region = next_region(region))
-        for (size_t index = region_first(region), waiting = 0; index < region_end(region); index++)
+        for (size_t index = region_first_slab(region), waiting = 0; index < region->slab_end; index++)
             if (has_served(region_slab(region, index))) {
                 count += waiting;
                 waiting = 0;
@@ -155,7 +149,7 @@ size_t engine_count_slabs_passed_over(void)
 void engine_validate(void)
 {
     for (struct region *region = ALLOC_DEBUG ? next_region(NULL) : NULL; region != NULL; region = next_region(region))
-        for (size_t index = region_first(region); index < region_end(region); index++)
+        for (size_t index = region_first_slab(region); index < region->slab_end; index++)
             if (atomic_load(&region_slab(region, index)->bin) != NULL)
                 check_slab_quiet(region_slab(region, index));
 }

@@ -70,7 +70,6 @@ struct slab_view {
     size_t class_number;
     enum view_state state;
     bool is_large, is_list;
-    bool is_kept;       /* the one empty slab of its bin */
     bool is_to_revisit; /* in its heap's revisit list */
     uint32_t capacity, granted;
     uint32_t freed, spare;                  /* free locally */

@@ -1,13 +1,15 @@
 /* What the engine asks of the operating system, and nothing else: one file per system implements it (os_linux.c).
  *
- * Memory goes through three states:   reserved (addresses only) --commit--> usable, zero --purge--> usable, zero again,
- * holding no memory. Sizes and addresses are multiples of the page size. Nothing here is called with a heap's lock held.
+ * Memory goes through three states:   reserved (addresses only) --commit--> usable, zero --purge--> usable, contents
+ * undefined, holding no memory unless it is locked. What is not committed stays out of core dumps. Sizes and addresses are multiples of the page size. Nothing here is called with a heap's lock held.
  */
 #ifndef ALLOC_OS_H
 #define ALLOC_OS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 size_t os_page_size(void);
 
@@ -15,9 +17,10 @@ size_t os_page_size(void);
 void *os_reserve(size_t size, size_t align);
 /* Makes reserved addresses usable. False when the system refuses; they stay reserved. */
 bool os_commit(void *start, size_t size);
-/* reserve + commit in one step, for whole mappings. */
-void *os_map(size_t size, size_t align);
-/* Gives the memory back, keeps the addresses usable: they read as zero from here on. */
+/* reserve + commit in one step, for whole mappings. Leaves `room` bytes of addresses free behind it if it can, so that
+ * os_extend may succeed. */
+void *os_map(size_t size, size_t align, size_t room);
+/* Gives the memory back, keeps the addresses usable. */
 void os_purge(void *start, size_t size);
 /* Gives memory and addresses back. */
 void os_release(void *start, size_t size);
@@ -28,15 +31,34 @@ bool os_extend(void *start, size_t old_size, size_t new_size);
 /* Whether huge pages may back this memory. Advice. */
 void os_huge_pages(void *start, size_t size, bool wanted);
 
+/* Marks functions to run when the library is loaded, before the program's own start-up code, and after its end. */
+#define OS_AT_LOAD __attribute__((constructor(101)))
+#define OS_AT_EXIT __attribute__((destructor(101)))
+
+/* Of a clock that never goes back; wraps. */
+uint32_t os_milliseconds(void);
+
+/* NULL: not set, or not to be trusted by a program with more rights than its user. */
+const char *os_environment(const char *variable);
+
+/* Writes to standard error. Allocates nothing. */
+void os_write(const char *line, size_t length);
+
 #if ALLOC_THREADS
 
 /* Zero-initialised, usable at once. A cache line of its own. */
 struct os_lock {
-    _Alignas(64) unsigned char opaque[64];
+    _Alignas(64) _Atomic uintptr_t holder; /* 0: nobody. The lowest bit: others wait */
+    unsigned nested;                       /* forks that found the lock held by their own thread; the holder's */
 };
 
 void os_lock_acquire(struct os_lock *lock);
 void os_lock_release(struct os_lock *lock);
+
+/* Around a fork, which a signal handler may call while its thread holds the lock: then what the thread was doing goes on
+ * in parent and child. False: another thread holds it. */
+bool os_lock_begin_fork(struct os_lock *lock);
+void os_lock_end_fork(struct os_lock *lock);
 
 /* What the system calls back: at a thread's exit (with what os_at_thread_exit was given), and around a fork. */
 struct os_events {
@@ -45,9 +67,6 @@ struct os_events {
     void (*fork_parent)(void);
     void (*fork_child)(void);
 };
-
-/* Marks a function to run when the library is loaded, before the program's own start-up code. */
-#define OS_AT_LOAD __attribute__((constructor(101)))
 
 /* Registers the events once; later calls do nothing. At load, so that around a fork these come inside of what the
  * program registers, whose handlers may allocate; and before the first heap, should that come even earlier. */

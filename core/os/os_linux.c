@@ -2,15 +2,19 @@
 #include "os/os.h"
 
 #include <errno.h>
-#include <stdatomic.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #if ALLOC_THREADS
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sys/syscall.h>
+#endif
+
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24 /* Linux 5.18 */
 #endif
 
 size_t os_page_size(void) { return (size_t)sysconf(_SC_PAGESIZE); }
@@ -73,16 +77,43 @@ static void *map_aligned(size_t size, size_t align, int protection)
     return p != NULL ? p : map_wide(size, align, protection);
 }
 
-void *os_reserve(size_t size, size_t align) { return map_aligned(size, align, PROT_NONE); }
+static void advise(void *start, size_t size, int advice)
+{
+    int saved = errno;
+    madvise(start, size, advice);
+    errno = saved;
+}
 
-bool os_commit(void *start, size_t size) { return mprotect(start, size, PROT_READ | PROT_WRITE) == 0; }
+void *os_reserve(size_t size, size_t align)
+{
+    void *start = map_aligned(size, align, PROT_NONE);
+    if (start != NULL)
+        advise(start, size, MADV_DONTDUMP);
+    return start;
+}
 
-void *os_map(size_t size, size_t align) { return map_aligned(size, align, PROT_READ | PROT_WRITE); }
+bool os_commit(void *start, size_t size)
+{
+    if (mprotect(start, size, PROT_READ | PROT_WRITE) != 0)
+        return false;
+    advise(start, size, MADV_DODUMP);
+    return true;
+}
+
+void *os_map(size_t size, size_t align, size_t room)
+{
+    char *start = room == 0 ? NULL : map_aligned(size + room, align, PROT_READ | PROT_WRITE);
+    if (start == NULL)
+        return map_aligned(size, align, PROT_READ | PROT_WRITE);
+    unmap_part(start + size, room);
+    return start;
+}
 
 void os_purge(void *start, size_t size)
 {
     int saved = errno;
-    madvise(start, size, MADV_DONTNEED);
+    if (madvise(start, size, MADV_DONTNEED) != 0) /* refused where memory is locked */
+        madvise(start, size, MADV_DONTNEED_LOCKED);
     errno = saved;
 }
 
@@ -94,7 +125,7 @@ void os_release(void *start, size_t size)
                                             memory_order_relaxed);
     /* The kernel may refuse to cut a mapping in two when there are too many: the memory at least goes back. */
     if (munmap(start, size) != 0)
-        madvise(start, size, MADV_DONTNEED);
+        os_purge(start, size);
     errno = saved;
 }
 
@@ -122,24 +153,78 @@ bool os_extend(void *start, size_t old_size, size_t new_size)
 
 void os_huge_pages(void *start, size_t size, bool wanted)
 {
-    int saved = errno;
-    madvise(start, size, wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-    errno = saved;
+    advise(start, size, wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }
 
 /* ---- threads ---------------------------------------------------------------------------------------------------- */
 
 #if ALLOC_THREADS
 
-static pthread_mutex_t *mutex_of(struct os_lock *lock)
+/* A thread is known by the address of this, so that it is the same thread in a forked child. */
+static _Thread_local uint64_t identity __attribute__((tls_model("initial-exec")));
+
+static uintptr_t self(void) { return (uintptr_t)&identity; }
+
+#define OTHERS_WAIT ((uintptr_t)1)
+
+/* A lock whose holder is set by the same instruction that takes it. With a pthread mutex, a signal handler could not tell
+ * whether the thread it interrupted has the lock. After "Futexes Are Tricky", Ulrich Drepper, 2011. */
+static void futex(struct os_lock *lock, int operation, uint32_t value)
 {
-    _Static_assert(sizeof(pthread_mutex_t) <= sizeof lock->opaque, "a mutex fits the lock");
-    return (pthread_mutex_t *)lock->opaque; /* zero is PTHREAD_MUTEX_INITIALIZER with glibc and with musl */
+    uint32_t *half = (uint32_t *)&lock->holder + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__); /* with the lowest bit */
+    int saved = errno;
+    syscall(SYS_futex, half, operation | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
+    errno = saved;
 }
 
-void os_lock_acquire(struct os_lock *lock) { pthread_mutex_lock(mutex_of(lock)); }
+static bool lock_try(struct os_lock *lock, uintptr_t holder)
+{
+    uintptr_t nobody = 0;
+    return atomic_compare_exchange_strong_explicit(&lock->holder, &nobody, holder, memory_order_acquire,
+                                                   memory_order_relaxed);
+}
 
-void os_lock_release(struct os_lock *lock) { pthread_mutex_unlock(mutex_of(lock)); }
+static __attribute__((noinline)) void lock_wait(struct os_lock *lock)
+{
+    while (!lock_try(lock, self() | OTHERS_WAIT)) {
+        uintptr_t holder = atomic_load_explicit(&lock->holder, memory_order_relaxed);
+        uintptr_t waited = holder | OTHERS_WAIT;
+        if (holder != 0 &&
+            (holder == waited || atomic_compare_exchange_strong_explicit(&lock->holder, &holder, waited,
+                                                                         memory_order_relaxed, memory_order_relaxed)))
+            futex(lock, FUTEX_WAIT, (uint32_t)waited);
+    }
+}
+
+void os_lock_acquire(struct os_lock *lock)
+{
+    if (!lock_try(lock, self()))
+        lock_wait(lock);
+}
+
+void os_lock_release(struct os_lock *lock)
+{
+    if (atomic_exchange_explicit(&lock->holder, 0, memory_order_release) & OTHERS_WAIT)
+        futex(lock, FUTEX_WAKE, 1);
+}
+
+bool os_lock_begin_fork(struct os_lock *lock)
+{
+    if (lock_try(lock, self()))
+        return true;
+    if ((atomic_load_explicit(&lock->holder, memory_order_relaxed) & ~OTHERS_WAIT) != self())
+        return false;
+    lock->nested++;
+    return true;
+}
+
+void os_lock_end_fork(struct os_lock *lock)
+{
+    if (lock->nested != 0)
+        lock->nested--;
+    else
+        os_lock_release(lock);
+}
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t exit_key;
@@ -173,9 +258,27 @@ bool os_at_thread_exit(void *subject) { return have_exit_key && pthread_setspeci
 
 #endif
 
-_Noreturn void os_fatal(const char *line, size_t length)
+/* ---- the rest --------------------------------------------------------------------------------------------------- */
+
+uint32_t os_milliseconds(void)
 {
+    struct timespec now = {0};
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint32_t)now.tv_sec * 1000 + (uint32_t)now.tv_nsec / 1000000;
+}
+
+const char *os_environment(const char *variable) { return secure_getenv(variable); }
+
+void os_write(const char *line, size_t length)
+{
+    int saved = errno;
     ssize_t written = write(STDERR_FILENO, line, length);
     (void)written; /* nobody is left to tell */
+    errno = saved;
+}
+
+_Noreturn void os_fatal(const char *line, size_t length)
+{
+    os_write(line, length);
     abort();
 }

@@ -75,6 +75,20 @@ static inline char *alloc_strdup(const char *string)
     return ALLOC_CAST(char *, alloc_memdup(string, strlen(string) + 1));
 }
 
+/* ---- memory goes back ------------------------------------------------------------------------------------------- */
+
+/* Gives back all memory that is cached, and what the calling thread's slabs keep; other threads' slabs stay as they are.
+ * 1 if there was any, otherwise 0, as glibc's malloc_trim. Not O(1): as many steps as things are cached. Any thread. */
+static inline int alloc_trim(void)
+{
+    struct alloc_stats before, after;
+    (void)alloc_stats(&before, sizeof before);
+    while (alloc_purge()) {
+    }
+    (void)alloc_stats(&after, sizeof after);
+    return after.purges != before.purges;
+}
+
 /* ---- growing arrays --------------------------------------------------------------------------------------------- */
 
 /* Makes room for at least `needed` elements of `size` bytes in an array that has room for `*capacity`: the capacity

@@ -31,7 +31,7 @@
 #include <stddef.h>
 
 #define ALLOC_VERSION_MAJOR 1
-#define ALLOC_VERSION_MINOR 0
+#define ALLOC_VERSION_MINOR 1
 #define ALLOC_VERSION_PATCH 0
 /* The version of this header as one number, 10000 * major + 100 * minor + patch. */
 #define ALLOC_VERSION (10000 * ALLOC_VERSION_MAJOR + 100 * ALLOC_VERSION_MINOR + ALLOC_VERSION_PATCH)
@@ -113,6 +113,90 @@ ALLOC_API void *alloc_realloc_aligned(void *ptr, size_t old_size, size_t new_siz
 
 /* As alloc_good_size for the aligned family; 0 also when the alignment is invalid. */
 ALLOC_API size_t alloc_good_size_aligned(size_t size, size_t align) ALLOC_NOEXCEPT ALLOC_ATTR(__const__);
+
+/* ---- memory goes back ------------------------------------------------------------------------------------------- */
+
+/* Memory whose last block is freed can be used again by every thread at once, and goes back to the system without being
+ * asked: what is cached for the next allocations is bounded in bytes (ALLOC_OPTION_CACHE_LIMIT for slabs of small blocks,
+ * ALLOC_OPTION_LARGE_CACHE_LIMIT for blocks above 512 KiB, of which never more is cached than is live or 32 MiB); the
+ * excess goes back as it comes in, and what has been cached for ALLOC_OPTION_PURGE_AGE goes back one by one as later
+ * calls put memory into the cache or take it out. There is no thread in the background: a process that makes no call
+ * keeps what is cached. Beside that, each thread keeps, per size class that it used, one slab (64 KiB or 2 MiB) and those
+ * of up to six blocks freed last.
+ *
+ * alloc_purge gives back one step's worth: of the calling thread's slabs, then of what is cached. 1: there may be more; 0:
+ * nothing was left. A step is O(1). <alloc/alloc_ext.h> has alloc_trim, which takes all of them. */
+ALLOC_API int alloc_purge(void) ALLOC_NOEXCEPT;
+
+/* ---- options ---------------------------------------------------------------------------------------------------- */
+
+/* Each is also an environment variable, read at start: the name without OPTION_, as in ALLOC_PURGE_AGE=1000. Bytes take
+ * a suffix K, M or G. What the environment says wrongly is reported in one line on standard error and ignored. Numbers
+ * are never reused; a library older than an option refuses it. */
+enum alloc_option {
+    /* Since 1.1. */
+    ALLOC_OPTION_HUGE_PAGES = 0,  /* enum alloc_huge_pages (in the environment: off, auto, always); auto. For memory
+                                     reserved from then on */
+    ALLOC_OPTION_PURGE_AGE = 1,   /* milliseconds that cached memory stays, up to 2^31 - 1; 100. 0: nothing is cached */
+    ALLOC_OPTION_CACHE_LIMIT = 2, /* bytes of empty slabs cached, by the whole process; 32 MiB */
+    ALLOC_OPTION_LARGE_CACHE_LIMIT = 3, /* bytes of freed blocks above 512 KiB cached, by the whole process; 384 MiB */
+    ALLOC_OPTION_MAPPED_LIMIT = 4, /* bytes that may be usable at a time, cached ones included; an allocation beyond
+                                           fails with ENOMEM; 0: no limit. Slabs count from 2 MiB on */
+    ALLOC_OPTION_VERBOSITY = 5     /* 0: only misuse is reported; 1: also what is wrong in the environment; 2: also
+                                           statistics at exit; 1 */
+};
+
+enum alloc_huge_pages {
+    ALLOC_HUGE_PAGES_OFF = 0,   /* nowhere */
+    ALLOC_HUGE_PAGES_AUTO = 1,  /* for slabs of small blocks where there are many, and for blocks of 2 MiB and more */
+    ALLOC_HUGE_PAGES_ALWAYS = 2 /* for all slabs of 2 MiB, and for blocks of 2 MiB and more */
+};
+
+/* Both: 0, or -1 with errno EINVAL when the library has no such option or the option no such value. Any thread. */
+ALLOC_API int alloc_option_set(enum alloc_option option, size_t value) ALLOC_NOEXCEPT;
+ALLOC_API int alloc_option_get(enum alloc_option option, size_t *value) ALLOC_NOEXCEPT;
+
+/* ---- statistics ------------------------------------------------------------------------------------------------- */
+
+/* Nothing is counted when blocks are allocated and freed; what is said of blocks is what their slabs know. A slab is
+ * current (its thread allocates from it), parked, available (enough free for its thread to take it up again), cached
+ * (empty), purged (empty, without memory) or fresh (never used). Numbers are of one moment each, not all of the same. */
+struct alloc_stats {
+    size_t regions;           /* of up to 128 MiB of addresses */
+    size_t reserved_bytes;    /* addresses, committed ones among them */
+    size_t committed_bytes;   /* usable and not purged; what ALLOC_OPTION_MAPPED_LIMIT limits */
+    size_t resident_estimate; /* bytes of memory: slots ever handed out, cached slabs, large blocks live and cached */
+    size_t slabs_current, slabs_parked, slabs_available, slabs_cached, slabs_purged, slabs_fresh;
+    size_t slab_bytes;   /* of current, parked and available slabs */
+    size_t cached_bytes; /* of cached slabs */
+    size_t large_live;   /* blocks above 512 KiB */
+    size_t large_live_bytes;
+    size_t large_cached; /* pieces of memory kept of such blocks */
+    size_t large_cached_bytes;
+    size_t remote_frees; /* frees by other threads than the one whose slab it was, as far as they are passed on */
+    size_t purges;       /* times that memory went back to the system */
+    size_t heaps_live;   /* one per thread that allocates */
+    size_t heaps_pooled; /* of threads that ended */
+};
+
+/* Fills the first `size` bytes of *out, zero beyond what the library knows; sizeof *out is right whatever the library's
+ * version. O(slabs). 0, or -1 with errno EINVAL: out is NULL. Any thread. */
+ALLOC_API int alloc_stats(struct alloc_stats *out, size_t size) ALLOC_NOEXCEPT;
+
+struct alloc_stats_class {
+    size_t slot_size; /* bytes; 0: a number that no class has */
+    size_t slabs_current, slabs_parked, slabs_available;
+    size_t slab_bytes;
+    size_t slots;      /* that these slabs have */
+    size_t slots_free; /* that parked and available slabs know to be free */
+};
+
+/* As alloc_stats, for the class of a number from 0 on. -1 with EINVAL also beyond the last one. */
+ALLOC_API int alloc_stats_class(unsigned number, struct alloc_stats_class *out, size_t size) ALLOC_NOEXCEPT;
+
+/* Writes all of it as one JSON object, by and by, with calls of write(context, text, length). No lock is held meanwhile:
+ * write may allocate. Any thread. */
+ALLOC_API void alloc_stats_json(void (*write)(void *context, const char *text, size_t length), void *context);
 
 /* ---- version ---------------------------------------------------------------------------------------------------- */
 

@@ -1,0 +1,219 @@
+/* The rest of alloc/alloc_std.h: what does not allocate, free or resize. */
+#include "alloc/alloc_std.h"
+
+#include "cache.h"
+#include "heap.h"
+#include "large.h"
+#include "memory.h"
+#include "option.h"
+#include "pool.h"
+#include "stats.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+_Static_assert((int)ALLOC_OPTION_HUGE_PAGES == OPTION_HUGE_PAGES && (int)ALLOC_OPTION_PURGE_AGE == OPTION_PURGE_AGE &&
+                   (int)ALLOC_OPTION_CACHE_LIMIT == OPTION_CACHE_LIMIT &&
+                   (int)ALLOC_OPTION_LARGE_CACHE_LIMIT == OPTION_LARGE_CACHE_LIMIT &&
+                   (int)ALLOC_OPTION_MAPPED_LIMIT == OPTION_MAPPED_LIMIT &&
+                   (int)ALLOC_OPTION_VERBOSITY == OPTION_VERBOSITY,
+               "the header and the engine agree");
+
+static int invalid(void)
+{
+    errno = EINVAL;
+    return -1;
+}
+
+/* ---- memory goes back, options ------------------------------------------------------------------------------------ */
+
+int alloc_purge(void) { return heap_purge() || pool_purge_oldest() || large_purge_oldest(); }
+
+int alloc_option_set(enum alloc_option option, size_t value)
+{
+    option_start(); /* or the environment would be read later, and win */
+    return option_set((size_t)option, value) ? 0 : invalid();
+}
+
+int alloc_option_get(enum alloc_option number, size_t *value)
+{
+    option_start();
+    if ((size_t)number >= OPTION_COUNT || value == NULL)
+        return invalid();
+    *value = option((enum option)number);
+    return 0;
+}
+
+/* ---- statistics --------------------------------------------------------------------------------------------------- */
+
+static size_t sum(const size_t counts[SLAB_KINDS])
+{
+    return counts[SLAB_SMALL] + counts[SLAB_LARGE] + counts[SLAB_HUGE];
+}
+
+static size_t sum_bytes(const size_t counts[SLAB_KINDS])
+{
+    return counts[SLAB_SMALL] * kind_size(SLAB_SMALL) +
+           (counts[SLAB_LARGE] + counts[SLAB_HUGE]) * kind_size(SLAB_LARGE);
+}
+
+static size_t load(const _Atomic size_t *count) { return atomic_load_explicit(count, memory_order_relaxed); }
+
+static struct alloc_stats collect(void)
+{
+    struct slab_stats slabs = stats_of_slabs(EVERY_CLASS);
+    struct pool_counts pool = pool_count();
+    struct large_counts large = large_count();
+    struct cache_counts cache = cache_count();
+    struct heap_counts heaps = heap_count();
+    size_t fresh[SLAB_KINDS];
+    region_count_fresh(fresh);
+    return (struct alloc_stats){
+        .regions = stats_regions(),
+        .reserved_bytes = load(&memory_counts.reserved),
+        .committed_bytes = load(&memory_counts.committed),
+        .resident_estimate = slabs.touched + sum_bytes(pool.cached) + large.live_bytes + cache.bytes,
+        .slabs_current = sum(slabs.current),
+        .slabs_parked = sum(slabs.parked),
+        .slabs_available = sum(slabs.available),
+        .slabs_cached = sum(pool.cached),
+        .slabs_purged = sum(pool.purged),
+        .slabs_fresh = sum(fresh),
+        .slab_bytes = slabs.bytes,
+        .cached_bytes = sum_bytes(pool.cached),
+        .large_live = large.live,
+        .large_live_bytes = large.live_bytes,
+        .large_cached = cache.pieces,
+        .large_cached_bytes = cache.bytes,
+        .remote_frees = stats_remote_frees(),
+        .purges = load(&memory_counts.purges),
+        .heaps_live = heaps.heaps - heaps.pooled,
+        .heaps_pooled = heaps.pooled,
+    };
+}
+
+/* A caller compiled with another version has a struct of another size. */
+static int hand_out(void *out, size_t size, const void *stats, size_t known)
+{
+    if (out == NULL)
+        return invalid();
+    memset(out, 0, size);
+    memcpy(out, stats, size < known ? size : known);
+    return 0;
+}
+
+int alloc_stats(struct alloc_stats *out, size_t size)
+{
+    struct alloc_stats stats = collect();
+    return hand_out(out, size, &stats, sizeof stats);
+}
+
+int alloc_stats_class(unsigned number, struct alloc_stats_class *out, size_t size)
+{
+    if (number >= CLASS_COUNT)
+        return invalid();
+    struct alloc_stats_class stats = {0};
+    if (class_exists(number)) {
+        struct slab_stats slabs = stats_of_slabs(number);
+        stats = (struct alloc_stats_class){
+            .slot_size = class_slot_size(number),
+            .slabs_current = sum(slabs.current),
+            .slabs_parked = sum(slabs.parked),
+            .slabs_available = sum(slabs.available),
+            .slab_bytes = slabs.bytes,
+            .slots = slabs.capacity,
+            .slots_free = slabs.free,
+        };
+    }
+    return hand_out(out, size, &stats, sizeof stats);
+}
+
+/* ---- as JSON ------------------------------------------------------------------------------------------------------- */
+
+struct writer {
+    void (*write)(void *context, const char *text, size_t length);
+    void *context;
+    const char *separator; /* before the next number */
+};
+
+static void put_text(const struct writer *writer, const char *text)
+{
+    writer->write(writer->context, text, strlen(text));
+}
+
+static void put_number(struct writer *writer, const char *name, size_t value)
+{
+    char text[96];
+    int length = snprintf(text, sizeof text, "%s\"%s\": %zu", writer->separator, name, value);
+    writer->write(writer->context, text, length < 0 ? 0 : (size_t)length);
+    writer->separator = ", ";
+}
+
+static void put_class(struct writer *writer, const struct alloc_stats_class *stats)
+{
+    put_number(writer, "slot_size", stats->slot_size);
+    put_number(writer, "slabs_current", stats->slabs_current);
+    put_number(writer, "slabs_parked", stats->slabs_parked);
+    put_number(writer, "slabs_available", stats->slabs_available);
+    put_number(writer, "slab_bytes", stats->slab_bytes);
+    put_number(writer, "slots", stats->slots);
+    put_number(writer, "slots_free", stats->slots_free);
+}
+
+void alloc_stats_json(void (*write)(void *context, const char *text, size_t length), void *context)
+{
+    struct writer writer = {write, context, "{"};
+    struct alloc_stats stats = collect();
+    put_number(&writer, "version", ALLOC_VERSION);
+    put_number(&writer, "regions", stats.regions);
+    put_number(&writer, "reserved_bytes", stats.reserved_bytes);
+    put_number(&writer, "committed_bytes", stats.committed_bytes);
+    put_number(&writer, "resident_estimate", stats.resident_estimate);
+    put_number(&writer, "slabs_current", stats.slabs_current);
+    put_number(&writer, "slabs_parked", stats.slabs_parked);
+    put_number(&writer, "slabs_available", stats.slabs_available);
+    put_number(&writer, "slabs_cached", stats.slabs_cached);
+    put_number(&writer, "slabs_purged", stats.slabs_purged);
+    put_number(&writer, "slabs_fresh", stats.slabs_fresh);
+    put_number(&writer, "slab_bytes", stats.slab_bytes);
+    put_number(&writer, "cached_bytes", stats.cached_bytes);
+    put_number(&writer, "large_live", stats.large_live);
+    put_number(&writer, "large_live_bytes", stats.large_live_bytes);
+    put_number(&writer, "large_cached", stats.large_cached);
+    put_number(&writer, "large_cached_bytes", stats.large_cached_bytes);
+    put_number(&writer, "remote_frees", stats.remote_frees);
+    put_number(&writer, "purges", stats.purges);
+    put_number(&writer, "heaps_live", stats.heaps_live);
+    put_number(&writer, "heaps_pooled", stats.heaps_pooled);
+    put_text(&writer, ", \"classes\": [");
+    const char *separator = "";
+    for (unsigned number = 0; number < CLASS_COUNT; number++) {
+        struct alloc_stats_class class_stats;
+        (void)alloc_stats_class(number, &class_stats, sizeof class_stats);
+        if (class_stats.slab_bytes == 0)
+            continue;
+        put_text(&writer, separator);
+        writer.separator = "{";
+        put_class(&writer, &class_stats);
+        put_text(&writer, "}");
+        separator = ", ";
+    }
+    put_text(&writer, "]}\n");
+}
+
+/* ---- at exit ------------------------------------------------------------------------------------------------------- */
+
+static void to_standard_error(void *context, const char *text, size_t length)
+{
+    (void)context;
+    os_write(text, length);
+}
+
+OS_AT_EXIT static void at_exit(void)
+{
+    if (option(OPTION_VERBOSITY) < 2)
+        return;
+    os_write("alloc: ", 7);
+    alloc_stats_json(to_standard_error, NULL);
+}

@@ -1,0 +1,97 @@
+#include "memory.h"
+
+#include "option.h"
+
+struct memory_counts memory_counts;
+
+static void add(_Atomic size_t *count, size_t size) { atomic_fetch_add_explicit(count, size, memory_order_relaxed); }
+static void subtract(_Atomic size_t *count, size_t size)
+{
+    atomic_fetch_sub_explicit(count, size, memory_order_relaxed);
+}
+
+/* Counted before it is asked for, so that threads which do so at the same time stay below the limit together. */
+bool memory_charge(size_t size)
+{
+    size_t limit = option(OPTION_MAPPED_LIMIT);
+    size_t before = atomic_fetch_add_explicit(&memory_counts.committed, size, memory_order_relaxed);
+    if (limit == 0 || (before <= limit && size <= limit - before))
+        return true;
+    subtract(&memory_counts.committed, size);
+    return false;
+}
+
+void *memory_reserve(size_t size, size_t align)
+{
+    void *start = os_reserve(size, align);
+    if (start != NULL)
+        add(&memory_counts.reserved, size);
+    return start;
+}
+
+void memory_unreserve(void *start, size_t size)
+{
+    subtract(&memory_counts.reserved, size);
+    os_release(start, size);
+}
+
+bool memory_commit(void *start, size_t size)
+{
+    if (!memory_charge(size))
+        return false;
+    if (os_commit(start, size))
+        return true;
+    subtract(&memory_counts.committed, size);
+    return false;
+}
+
+void *memory_map(size_t size, size_t align, size_t room)
+{
+    if (!memory_charge(size))
+        return NULL;
+    void *start = os_map(size, align, room);
+    if (start == NULL)
+        subtract(&memory_counts.committed, size);
+    else
+        add(&memory_counts.reserved, size);
+    return start;
+}
+
+bool memory_extend(void *start, size_t old_size, size_t new_size)
+{
+    size_t more = new_size - old_size;
+    if (!memory_charge(more))
+        return false;
+    if (os_extend(start, old_size, new_size)) {
+        add(&memory_counts.reserved, more);
+        return true;
+    }
+    subtract(&memory_counts.committed, more);
+    return false;
+}
+
+bool memory_move(void *from, size_t size, void *to)
+{
+    if (!os_move(from, size, to))
+        return false;
+    subtract(&memory_counts.committed, size);
+    subtract(&memory_counts.reserved, size);
+    return true;
+}
+
+void memory_release(void *start, size_t size)
+{
+    os_release(start, size);
+    subtract(&memory_counts.committed, size);
+    subtract(&memory_counts.reserved, size);
+    add(&memory_counts.purges, 1);
+}
+
+void memory_purge(void *start, size_t size)
+{
+    os_purge(start, size);
+    subtract(&memory_counts.committed, size);
+    add(&memory_counts.purges, 1);
+}
+
+void memory_discharge(size_t size) { subtract(&memory_counts.committed, size); }

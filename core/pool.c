@@ -1,0 +1,211 @@
+#include "pool.h"
+
+#include "large.h"
+#include "lock.h"
+#include "memory.h"
+#include "option.h"
+#include "slab.h"
+
+/* Lists through slab.links. */
+struct queue {
+    slab_id newest, oldest;
+};
+
+static struct {
+    struct queue cached[SLAB_KINDS];
+    slab_id purged[SLAB_KINDS];
+    slab_id unfit[SLAB_KINDS];
+    size_t cached_bytes;
+    struct pool_counts counts;
+    void *maps[SLAB_KINDS][CLASS_COUNT]; /* each holding the next */
+} pool;
+
+/* ---- lists, under the pool's lock --------------------------------------------------------------------------------- */
+
+static enum slab_kind kind_of(const struct slab *slab) { return region_of(slab)->kind; }
+
+static struct slab *pop(slab_id *list)
+{
+    if (*list == 0)
+        return NULL;
+    struct slab *slab = slab_from_id(*list);
+    *list = slab->links[LINKS_STATE].next;
+    return slab;
+}
+
+static void push(slab_id *list, struct slab *slab)
+{
+    slab->links[LINKS_STATE].next = *list;
+    *list = slab_to_id(slab);
+}
+
+static void cache(struct slab *slab, uint32_t now)
+{
+    struct queue *queue = &pool.cached[kind_of(slab)];
+    slab_id id = slab_to_id(slab);
+    slab->pooled_at = now;
+    slab->links[LINKS_STATE] = (struct slab_links){.next = queue->newest, .previous = 0};
+    *(queue->newest == 0 ? &queue->oldest : &slab_from_id(queue->newest)->links[LINKS_STATE].previous) = id;
+    queue->newest = id;
+    pool.cached_bytes += kind_size(kind_of(slab));
+    pool.counts.cached[kind_of(slab)]++;
+}
+
+static struct slab *uncache(slab_id id)
+{
+    if (id == 0)
+        return NULL;
+    struct slab *slab = slab_from_id(id);
+    struct queue *queue = &pool.cached[kind_of(slab)];
+    struct slab_links own = slab->links[LINKS_STATE];
+    *(own.previous == 0 ? &queue->newest : &slab_from_id(own.previous)->links[LINKS_STATE].next) = own.next;
+    *(own.next == 0 ? &queue->oldest : &slab_from_id(own.next)->links[LINKS_STATE].previous) = own.previous;
+    pool.cached_bytes -= kind_size(kind_of(slab));
+    pool.counts.cached[kind_of(slab)]--;
+    return slab;
+}
+
+/* The older of two cached slabs; 0 is none. */
+static slab_id older(slab_id a, slab_id b, uint32_t now)
+{
+    if (a == 0 || b == 0)
+        return a + b;
+    return now - slab_from_id(a)->pooled_at >= now - slab_from_id(b)->pooled_at ? a : b;
+}
+
+/* Takes out the slab cached longest, if that is at least `age` milliseconds. */
+static struct slab *uncache_oldest(uint32_t now, size_t age)
+{
+    slab_id oldest = older(pool.cached[SLAB_LARGE].oldest, pool.cached[SLAB_HUGE].oldest, now);
+    oldest = older(oldest, pool.cached[SLAB_SMALL].oldest, now);
+    return oldest != 0 && now - slab_from_id(oldest)->pooled_at >= age ? uncache(oldest) : NULL;
+}
+
+/* ---- giving memory back: no lock held ----------------------------------------------------------------------------- */
+
+static void purge(struct slab *slab)
+{
+    if (slab == NULL)
+        return;
+    memory_purge(slab_start(slab), kind_size(kind_of(slab)));
+    lock_acquire(LOCK_POOL);
+    push(&pool.purged[kind_of(slab)], slab);
+    pool.counts.purged[kind_of(slab)]++;
+    lock_release(LOCK_POOL);
+}
+
+bool pool_purge_oldest(void)
+{
+    uint32_t now = os_milliseconds();
+    lock_acquire(LOCK_POOL);
+    struct slab *slab = uncache_oldest(now, 0);
+    lock_release(LOCK_POOL);
+    purge(slab);
+    return slab != NULL;
+}
+
+/* An `or` that evaluates all of them. */
+bool reclaim(void) { return large_purge_oldest() | large_purge_oldest() | pool_purge_oldest() | pool_purge_oldest(); }
+
+void slab_give_back(struct slab *slab)
+{
+    size_t size = kind_size(kind_of(slab)), limit = option(OPTION_CACHE_LIMIT);
+    uint32_t now = os_milliseconds();
+    lock_acquire(LOCK_POOL);
+    struct slab *aged = uncache_oldest(now, option(OPTION_PURGE_AGE));
+    bool keep = size <= limit && pool.cached_bytes <= limit - size && option(OPTION_PURGE_AGE) != 0;
+    if (keep)
+        cache(slab, now);
+    lock_release(LOCK_POOL);
+    purge(aged);
+    if (!keep)
+        purge(slab);
+}
+
+/* ---- taking ------------------------------------------------------------------------------------------------------- */
+
+static struct slab *take_cached(enum slab_kind kind)
+{
+    uint32_t now = os_milliseconds();
+    lock_acquire(LOCK_POOL);
+    struct slab *slab = uncache(pool.cached[kind].newest);
+    struct slab *aged = uncache_oldest(now, option(OPTION_PURGE_AGE));
+    lock_release(LOCK_POOL);
+    purge(aged);
+    return slab;
+}
+
+static struct slab *take_purged(enum slab_kind kind)
+{
+    if (!memory_charge(kind_size(kind)))
+        return NULL;
+    lock_acquire(LOCK_POOL);
+    struct slab *slab = pop(&pool.purged[kind]);
+    pool.counts.purged[kind] -= slab != NULL;
+    lock_release(LOCK_POOL);
+    if (slab == NULL)
+        memory_discharge(kind_size(kind));
+    return slab;
+}
+
+static struct slab *take_empty(enum slab_kind kind)
+{
+    struct slab *slab = take_cached(kind);
+    if (slab == NULL)
+        slab = take_purged(kind);
+    return slab != NULL ? slab : slab_fresh(kind);
+}
+
+struct slab *slab_take(enum slab_kind kind)
+{
+    struct slab *slab = take_empty(kind);
+    if (slab == NULL && reclaim())
+        slab = take_empty(kind);
+    if (slab == NULL) {
+        lock_acquire(LOCK_POOL);
+        slab = pop(&pool.unfit[kind]);
+        lock_release(LOCK_POOL);
+    }
+    return slab;
+}
+
+void slab_set_aside(struct slab *slab)
+{
+    lock_acquire(LOCK_POOL);
+    push(&pool.unfit[kind_of(slab)], slab);
+    lock_release(LOCK_POOL);
+}
+
+/* ---- map blocks ---------------------------------------------------------------------------------------------------- */
+
+struct map *map_acquire(enum slab_kind kind, size_t class, size_t slots, bool *clean)
+{
+    lock_acquire(LOCK_POOL);
+    void *block = pool.maps[kind][class];
+    if (block != NULL)
+        pool.maps[kind][class] = *(void **)block;
+    lock_release(LOCK_POOL);
+    *clean = block == NULL;
+    if (block == NULL)
+        block = meta_allocate(map_bytes(slots), 64);
+    return block == NULL ? NULL : map_at(block, slots);
+}
+
+void map_release(enum slab_kind kind, size_t class, size_t slots, struct map *map)
+{
+    void *block = map_block(map, slots);
+    lock_acquire(LOCK_POOL);
+    *(void **)block = pool.maps[kind][class];
+    pool.maps[kind][class] = block;
+    lock_release(LOCK_POOL);
+}
+
+/* ---- statistics --------------------------------------------------------------------------------------------------- */
+
+struct pool_counts pool_count(void)
+{
+    lock_acquire(LOCK_POOL);
+    struct pool_counts counts = pool.counts;
+    lock_release(LOCK_POOL);
+    return counts;
+}

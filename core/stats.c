@@ -1,0 +1,47 @@
+#include "stats.h"
+
+#include "os/os.h"
+#include "slab.h"
+
+static void add_slab(struct slab_stats *stats, struct slab *slab, const struct slab_glance *glance)
+{
+    enum slab_kind kind = slab_kind_of(slab);
+    stats->current[kind] += glance->state == SLAB_CURRENT;
+    stats->parked[kind] += glance->state == SLAB_PARKED;
+    stats->available[kind] += glance->state == SLAB_AVAILABLE;
+    size_t touched = round_up(glance->granted * class_slot_size(glance->class), os_page_size());
+    stats->bytes += kind_size(kind);
+    stats->touched += kind == SLAB_HUGE || touched > kind_size(kind) ? kind_size(kind) : touched;
+    stats->capacity += glance->capacity;
+    stats->free += glance->free;
+}
+
+struct slab_stats stats_of_slabs(size_t class)
+{
+    struct slab_stats stats = {0};
+    for (struct region *region = region_newest(); region != NULL; region = region->next)
+        for (uint32_t i = region_first_slab(region); i < region->slab_end; i++) {
+            struct slab *slab = (struct slab *)region + i;
+            struct slab_glance glance = slab_glance(slab);
+            if (glance.state != SLAB_POOLED && (class == EVERY_CLASS || class == glance.class))
+                add_slab(&stats, slab, &glance);
+        }
+    return stats;
+}
+
+size_t stats_remote_frees(void)
+{
+    size_t count = 0;
+    for (struct region *region = region_newest(); region != NULL; region = region->next)
+        for (uint32_t i = region_first_slab(region); i < region->slab_end; i++)
+            count += atomic_load_explicit(&slab_remote((struct slab *)region + i)->pushed, memory_order_relaxed);
+    return count;
+}
+
+size_t stats_regions(void)
+{
+    size_t count = 0;
+    for (struct region *region = region_newest(); region != NULL; region = region->next)
+        count++;
+    return count;
+}
