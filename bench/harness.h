@@ -19,6 +19,9 @@
 // A file in allocators/. It defines, in namespace allocator:
 //   void *allocate(size_t size);              16-byte alignment or the size's own, the way the allocator's users do it
 //   void release(void *ptr, size_t size);     with the size, where the allocator takes one
+//   void *allocate_zeroed(size_t size);       the same, all zero
+//   void *resize(void *ptr, size_t old_size, size_t new_size);   a null pointer allocates; freed by
+//   void release_resized(void *ptr, size_t size);
 //   const void *entry();                      the address of the function that allocates; tells which library has it
 //   std::string version();                    of the library that runs
 #include BENCH_ALLOCATOR

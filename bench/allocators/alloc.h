@@ -1,5 +1,5 @@
-// alloc, by its sized interface. Powers of two take the natural functions; other sizes the aligned ones, with the
-// alignment malloc gives. Where the size is a constant, so is the choice.
+// alloc, by its sized interface. Powers of two take the natural functions; other sizes, and blocks that are resized, the
+// aligned ones, with the alignment malloc gives. Where the size is a constant, so is the choice.
 #include <alloc/alloc_std.h>
 
 #include <string>
@@ -20,6 +20,18 @@ inline void release(void *ptr, size_t size)
 {
     is_power_of_two(size) ? alloc_free(ptr, size) : alloc_free_aligned(ptr, size, malloc_alignment);
 }
+
+inline void *allocate_zeroed(size_t size)
+{
+    return is_power_of_two(size) ? alloc_zalloc(size) : alloc_zalloc_aligned(size, malloc_alignment);
+}
+
+inline void *resize(void *ptr, size_t old_size, size_t new_size)
+{
+    return alloc_realloc_aligned(ptr, old_size, new_size, malloc_alignment);
+}
+
+inline void release_resized(void *ptr, size_t size) { alloc_free_aligned(ptr, size, malloc_alignment); }
 
 inline const void *entry() { return reinterpret_cast<const void *>(alloc_malloc); }
 

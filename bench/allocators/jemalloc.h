@@ -10,6 +10,12 @@ inline void *allocate(size_t size) { return malloc(size); }
 
 inline void release(void *ptr, size_t size) { sdallocx(ptr, size, 0); }
 
+inline void *allocate_zeroed(size_t size) { return calloc(1, size); }
+
+inline void *resize(void *ptr, size_t, size_t new_size) { return realloc(ptr, new_size); }
+
+inline void release_resized(void *ptr, size_t size) { release(ptr, size); }
+
 inline const void *entry() { return reinterpret_cast<const void *>(sdallocx); }
 
 inline std::string version()

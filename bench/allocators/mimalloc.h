@@ -10,6 +10,12 @@ inline void *allocate(size_t size) { return mi_malloc(size); }
 
 inline void release(void *ptr, size_t size) { mi_free_size(ptr, size); }
 
+inline void *allocate_zeroed(size_t size) { return mi_zalloc(size); }
+
+inline void *resize(void *ptr, size_t, size_t new_size) { return mi_realloc(ptr, new_size); }
+
+inline void release_resized(void *ptr, size_t size) { release(ptr, size); }
+
 inline const void *entry() { return reinterpret_cast<const void *>(mi_malloc); }
 
 inline std::string version()

@@ -2,63 +2,48 @@
 // touched once a page. With several threads, each has its part of the blocks.
 //
 // The number of replacements is fixed, as in churn. Counters: live, the bytes in blocks at the end, to hold rss
-// against; live_most, the most there were (with several threads: the sum of each one's most), to hold peak_rss against.
-#include "harness.h"
+// against; live_most, the most there were, to hold peak_rss against (with several threads: the sum of each one's most).
+#include "block.h"
 
 #include <algorithm>
 
 namespace
 {
 
+using bench::Block;
+using bench::page;
+
 constexpr size_t blocks = 32;
-constexpr size_t page = 4096;
-constexpr size_t largest = 32 << 20;
+constexpr size_t mebibyte_pages = 256;
 const size_t replacements = bench::scaled(512);
 
-// Every number of pages as likely as any other: half the bytes are in blocks above 22 MiB.
-struct Uniform {
-    size_t smallest;
-    size_t operator()(bench::Random &random) const
-    {
-        return smallest + page * random.below((largest - smallest) / page + 1);
-    }
-};
-
-// Every doubling as likely as any other: sizes as programs have them.
-struct LogUniform {
-    size_t smallest;
-    size_t operator()(bench::Random &random) const
-    {
-        size_t doublings = 0;
-        while (smallest << doublings < largest)
-            doublings++;
-        const size_t base = smallest << random.below(doublings);
-        return base + page * random.below(base / page + 1);
-    }
-};
-
-struct Block {
-    char *start;
-    size_t size;
-};
-
-template <typename Sizes> Block make_block(const Sizes &sizes, bench::Random &random)
+// From 1 to 32 MiB, every size as likely as any other: half the bytes are in blocks above 22 MiB.
+size_t large_size(bench::Random &random)
 {
-    const size_t size = sizes(random);
-    char *start = static_cast<char *>(allocator::allocate(size));
-    for (size_t at = 0; at < size; at += page)
-        start[at] = static_cast<char>(size / page);
-    return {start, size};
+    return page * bench::random_size(random, mebibyte_pages, 32 * mebibyte_pages);
+}
+
+// From 64 KiB to 32 MiB, every doubling as likely as any other: sizes as programs have them.
+size_t wide_size(bench::Random &random) { return page * bench::random_size_by_doubling(random, 16, 9); }
+
+using Size = size_t (*)(bench::Random &);
+
+char mark_of(const Block &block) { return static_cast<char>(block.size / page); }
+
+Block make_block(size_t size)
+{
+    const Block block{static_cast<char *>(allocator::allocate(size)), size};
+    bench::touch(block, mark_of(block));
+    return block;
 }
 
 void release_block(const Block &block)
 {
-    const char mark = static_cast<char>(block.size / page);
-    bench::expect(block.start[0] == mark && block.start[block.size - page] == mark, "a block keeps its contents");
+    bench::expect_touched(block, mark_of(block));
     allocator::release(block.start, block.size);
 }
 
-template <typename Sizes> void large(benchmark::State &state, const Sizes &sizes)
+void large(benchmark::State &state, Size random_size)
 {
     const size_t threads = static_cast<size_t>(state.threads());
     const size_t timed = replacements / threads;
@@ -66,7 +51,7 @@ template <typename Sizes> void large(benchmark::State &state, const Sizes &sizes
     bench::Array<Block> live(blocks / threads);
     size_t bytes = 0, most = 0;
     const auto fill = [&](Block &block) {
-        block = make_block(sizes, random);
+        block = make_block(random_size(random));
         bytes += block.size;
         most = std::max(most, bytes);
     };
@@ -91,8 +76,8 @@ template <typename Sizes> void large(benchmark::State &state, const Sizes &sizes
         release_block(block);
 }
 
-BENCHMARK_CAPTURE(large, 1MiB_to_32MiB, Uniform{1 << 20})->Iterations(1)->Threads(1);
-BENCHMARK_CAPTURE(large, 64KiB_to_32MiB, LogUniform{64 << 10})->Iterations(1)->Threads(1);
-BENCHMARK_CAPTURE(large, 64KiB_to_32MiB, LogUniform{64 << 10})->Iterations(1)->UseRealTime()->ThreadRange(2, 16);
+BENCHMARK_CAPTURE(large, 1MiB_to_32MiB, large_size)->Iterations(1)->Threads(1);
+BENCHMARK_CAPTURE(large, 64KiB_to_32MiB, wide_size)->Iterations(1)->Threads(1);
+BENCHMARK_CAPTURE(large, 64KiB_to_32MiB, wide_size)->Iterations(1)->UseRealTime()->ThreadRange(2, 16);
 
 } // namespace
