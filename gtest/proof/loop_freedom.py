@@ -11,10 +11,11 @@ instructions a bounded number of times. Every cycle fails the proof, and so does
 leaves the objects for a function not listed below, an indirect call or jump, a repeated string instruction, a function
 that runs over its end.
 
-Housekeeping is excused by name from a file of lines `name  kind  reason`; each kind has a condition that is checked:
+Housekeeping is excused by name from files of lines `name  kind  reason`; each kind has a condition that is checked:
     aborts      never returns (a misuse report)
     registered  its address is taken (a thread-exit destructor, a fork handler), nobody calls it
     once        is called where a process, thread or heap starts, and may loop over constants there
+    waits       waits for another thread that holds a lock; nobody but os_lock_acquire goes there
 Excused functions are not entered. A name that no function has fails the proof.
 
     loop_freedom.py --entries abi/alloc.map --housekeeping housekeeping.txt liballoc.a
@@ -35,11 +36,10 @@ FOREIGN = {
     "mremap": "the kernel's work",
     "mprotect": "the kernel's work",
     "madvise": "the kernel's work",
-    "syscall": "the kernel's work: which thread this is, whether another one has ended",
+    "syscall": "the kernel's work: which thread this is, whether another one has ended, waking who waits for a lock",
     "getpid": "the kernel's work",
     "sysconf": "reads a constant of the system",
-    "pthread_mutex_lock": "the lock: waits for others, for the few instructions they hold it",
-    "pthread_mutex_unlock": "the lock",
+    "clock_gettime": "reads the kernel's clock",
     "pthread_once": "the start; the function it is given is followed, since its address is taken",
     "pthread_key_create": "at the start: the thread-exit destructor, one of a constant number",
     "pthread_atfork": "at the start: the fork handlers",
@@ -50,21 +50,23 @@ FOREIGN = {
 NEVER_RETURN = {"abort"}
 
 # Public functions that neither allocate, free nor reallocate.
-NOT_ENTRIES = re.compile(r"alloc_version")
+NOT_ENTRIES = re.compile(r"alloc_(version|purge|option|stats)")
 
 
 class Housekeeping:
     """The excused functions of one program: where they start, and of what kind they are."""
-    KINDS = ("aborts", "registered", "once")
+    KINDS = ("aborts", "registered", "once", "waits")
+    WAITS_IN = "os_lock_acquire"
 
-    def __init__(self, program, path):
+    def __init__(self, program, paths):
         self.kind = {}                                      # name -> kind
-        for line in open(path, encoding="utf-8") if path else ():
-            if line.strip() and not line.startswith("#"):
-                name, kind, _reason = line.split(None, 2)
-                if kind not in self.KINDS:
-                    raise SystemExit(f"{path}: {name}: unknown kind {kind}")
-                self.kind[name] = kind
+        for path in paths:
+            for line in open(path, encoding="utf-8"):
+                if line.strip() and not line.startswith("#"):
+                    name, kind, _reason = line.split(None, 2)
+                    if kind not in self.KINDS:
+                        raise SystemExit(f"{path}: {name}: unknown kind {kind}")
+                    self.kind[name] = kind
         self.starts = {function.start: function.base_name for function in program.functions
                        if function.base_name in self.kind and not function.name.endswith(".cold")}
         self.missing = sorted(set(self.kind) - set(self.starts.values()))
@@ -164,6 +166,14 @@ class Proof:
         for name, how in sorted(self.excused):
             if self.housekeeping.kind[name] == "registered" and how != "registered":
                 self.complaints.append(f"housekeeping says {name} is only registered, but it is {how}")
+        for instruction in self.program.instructions.values():
+            function = self.program.owner.get(instruction.place)    # none: padding
+            for destination in (instruction.jump, instruction.call, instruction.takes):
+                name = self.housekeeping.starts.get(destination)
+                if function and self.housekeeping.kind.get(name) == "waits" and \
+                        function.base_name not in (name, self.housekeeping.WAITS_IN):
+                    self.complaints.append(
+                        f"housekeeping says {name} waits for a lock, but {function.base_name} goes there")
 
     def find_cycles(self):
         for component in strongly_connected(self.successors):
@@ -235,7 +245,7 @@ def strongly_connected(successors):
 def entries_of_map(path):
     """The allocating, freeing and reallocating functions that a version script exports."""
     text = open(path, encoding="utf-8").read()
-    exported = re.search(r"global:(.*?)local:", text, re.S)[1]
+    exported = " ".join(re.findall(r"global:(.*?)(?:local:|})", text, re.S))
     return [name for name in re.findall(r"\w+", exported) if not NOT_ENTRIES.match(name)]
 
 
@@ -243,7 +253,7 @@ def main():
     parser = commandline.make_parser(__doc__)
     parser.add_argument("--entry", action="append", default=[], help="an entry point")
     parser.add_argument("--entries", help="a version script: its functions are the entry points")
-    parser.add_argument("--housekeeping", help="the functions that are excused")
+    parser.add_argument("--housekeeping", action="append", default=[], help="the functions that are excused")
     options = parser.parse_args()
 
     program = commandline.load_program(options)
