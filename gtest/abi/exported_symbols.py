@@ -16,11 +16,23 @@ def declared(header):
 
 
 def listed(version_script):
-    """The node and the global names of a version script's text. One node, names without wildcards: that is checked."""
-    node = re.fullmatch(r"\s*([\w.]+)\s*\{\s*global:([\w\s;]*)local:\s*\*;\s*\};\s*", version_script)
-    if not node:
-        raise ValueError("the version script is not one node with plain global names and `local: *`")
-    return node[1], set(node[2].replace(";", " ").split())
+    """{name: node} of the global names of a version script's text. That it is a chain of nodes, each after the one it
+    inherits, of which the first has `local: *`, and that names are plain and in one node each, is checked."""
+    form = r"([\w.]+)\s*\{\s*global:([\w\s;]*)(local:\s*\*;\s*)?\}\s*([\w.]*);\s*"
+    nodes = re.findall(form, version_script)
+    names = {}
+    parent = ""
+    for node, listed_names, is_local, inherited in nodes:
+        if inherited != parent or bool(is_local) != (parent == ""):
+            raise ValueError(f"the version script's {node} does not continue the chain of nodes")
+        parent = node
+        for name in listed_names.replace(";", " ").split():
+            if name in names:
+                raise ValueError(f"the version script has {name} in {names[name]} and in {node}")
+            names[name] = node
+    if not nodes or not re.fullmatch(rf"\s*({form})+", version_script):
+        raise ValueError("the version script is not a chain of nodes with plain global names")
+    return names
 
 
 def visible(symbol_table):
@@ -44,16 +56,16 @@ def soname(dynamic_section):
 def differences(expected_soname, header, version_script, shared, dynamic_section, static):
     """What is wrong, as lines; the arguments are the texts that the functions above read."""
     api = declared(header)
-    node, names = listed(version_script)
+    names = listed(version_script)
     exported = visible(shared)
     lines = []
     if not api:
         lines.append("header: declares nothing")
-    for where, there in (("version script", names), ("shared library", set(exported)), ("static library", set(visible(static)))):
+    for where, there in (("version script", set(names)), ("shared library", set(exported)), ("static library", set(visible(static)))):
         lines += [f"{where}: lacks {name}" for name in sorted(api - there)]
         lines += [f"{where}: has {name}, which the header does not declare" for name in sorted(there - api)]
-    lines += [f"shared library: {name} has version {version or 'none'}, not {node}"
-              for name, version in sorted(exported.items()) if version != node]
+    lines += [f"shared library: {name} has version {version or 'none'}, not {names[name]}"
+              for name, version in sorted(exported.items()) if name in names and version != names[name]]
     if soname(dynamic_section) != expected_soname:
         lines.append(f"shared library: its name is {soname(dynamic_section)}, not {expected_soname}")
     return lines

@@ -37,6 +37,18 @@ class DoctoredInputIsRefused(unittest.TestCase):
         with self.assertRaises(ValueError):
             self.expect("", "version_script", "alloc_zalloc;", "alloc_*;")
 
+    def test_a_name_in_two_nodes_of_the_version_script(self):
+        with self.assertRaises(ValueError):
+            self.expect("", "version_script", "alloc_purge;", "alloc_purge; alloc_zalloc;")
+
+    def test_a_node_that_inherits_nothing(self):
+        with self.assertRaises(ValueError):
+            self.expect("", "version_script", "} ALLOC_1.0;", "};")
+
+    def test_a_node_that_exports_the_rest(self):
+        with self.assertRaises(ValueError):
+            self.expect("", "version_script", "local:\n    *;", "")
+
     def test_a_symbol_missing_in_the_shared_library(self):
         self.expect("shared library: lacks alloc_zalloc", "shared", self.line_of("shared", " alloc_zalloc@"), "")
 
@@ -51,6 +63,10 @@ class DoctoredInputIsRefused(unittest.TestCase):
     def test_a_symbol_of_another_version(self):
         self.expect("shared library: alloc_zalloc has version ALLOC_1.1, not ALLOC_1.0",
                     "shared", "alloc_zalloc@@ALLOC_1.0", "alloc_zalloc@@ALLOC_1.1")
+
+    def test_a_later_symbol_of_the_first_version(self):
+        self.expect("shared library: alloc_purge has version ALLOC_1.0, not ALLOC_1.1",
+                    "shared", "alloc_purge@@ALLOC_1.1", "alloc_purge@@ALLOC_1.0")
 
     def test_another_soname(self):
         self.expect("shared library: its name is liballoc.so.2, not liballoc.so.1",
