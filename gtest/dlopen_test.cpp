@@ -102,7 +102,8 @@ TEST(Dlopen, AThousandTimesUsesNothingUp)
     }
     EXPECT_EQ(count_free_keys(), keys);
     EXPECT_GT(keys, 0u);
-    EXPECT_LE(count_mappings(), mappings + 4) << "a thread's stack, or the like, may come and go";
+    // A sanitizer keeps books of what is loaded.
+    EXPECT_TRUE(TEST_SANITIZED || count_mappings() < mappings + 5) << mappings << " to " << count_mappings();
     EXPECT_TRUE(TEST_SANITIZED || resident_bytes() < resident + 1 * MiB) << resident << " to " << resident_bytes();
     alarm(0);
 }
