@@ -1,5 +1,5 @@
 // Who looks at a slab, and when: each rule by itself. One thread, the owner, fills slabs; it and others free the slots in
-// every order. Whoever frees a slab's last slot gives the slab back, also while the owner sleeps; each bin keeps one.
+// every order. Whoever frees a slab's last slot gives the slab back, also while the owner sleeps.
 #include "settle_fixture.h"
 
 namespace
@@ -44,14 +44,14 @@ TEST_P(Settle, SlabsFreedByOthersAreGivenBackWhileTheOwnerSleeps)
     for (const Slots &slots : taken.full)
         by_others(slots);
     flush();
-    expect_all_but_one_given_back();
+    expect_all_given_back();
 }
 
 TEST_P(Settle, SlabsFreedByTheOwnerAreGivenBack)
 {
     for (const Slots &slots : taken.full)
         by_owner(slots);
-    expect_all_but_one_given_back();
+    expect_all_given_back();
 }
 
 TEST_P(Settle, SlabsHalfFreedByTheOwnerAreGivenBackWhileItSleeps)
@@ -61,7 +61,7 @@ TEST_P(Settle, SlabsHalfFreedByTheOwnerAreGivenBackWhileItSleeps)
     for (const Slots &slots : taken.full)
         by_others(half(slots, 1));
     flush();
-    expect_all_but_one_given_back();
+    expect_all_given_back();
 }
 
 TEST_P(Settle, SlabsHalfFreedByOthersAreGivenBackByTheOwner)
@@ -103,7 +103,7 @@ TEST_P(Settle, SlabsFreedByOthersAreGivenBackAfterTheOwnerExited)
         by_others(slots);
     by_others(left.rest);
     by_others(half(taken.full.back(), 1)); // flushes what went before
-    EXPECT_EQ(engine_heap_owns(pooled, class_of(request)), 1u) << "the one kept";
+    EXPECT_EQ(engine_heap_owns(pooled, class_of(request)), 0u);
 
     taken.full.pop_back();
     for (const Slots &slots : taken.full)
@@ -191,14 +191,14 @@ TEST_P(Overlooked, SlabsAreGivenBackByTheOwnersNextSlowPaths)
         owner.run([&] { support::release(support::allocate(unused[left]), unused[left]); });
     }
     EXPECT_EQ(engine_heap_revisits(heap), 0u);
-    expect_all_but_one_given_back();
+    expect_all_given_back();
 }
 
 TEST_P(Overlooked, SlabsAreGivenBackByTheOwnersExit)
 {
     owner.replace();
     EXPECT_EQ(engine_heap_revisits(heap), 0u);
-    expect_all_but_one_given_back();
+    expect_all_given_back();
 }
 
 // Taken up, a slab is its owner's anyway. Looked at later, from the list, it could be given back under its hands.
@@ -221,36 +221,6 @@ TEST_P(Settle, ASlabTakenUpIsNotRevisited)
         by_owner(slots);
 }
 
-// ---- the one kept ----------------------------------------------------------------------------------------------------
-
-TEST_P(Settle, TheEmptySlabKeptIsTheNextOneUsed)
-{
-    for (const Slots &slots : taken.full)
-        by_owner(slots);
-    owner.run([&] {
-        for (int round = 0; round < 5; round++) {
-            const void *kept = nullptr;
-            for (const View &slab : all())
-                if (slab.heap == heap && slab.is_kept && slab.class_number == class_of(request))
-                    kept = slab.start;
-            ASSERT_NE(kept, nullptr);
-            uint32_t owned = engine_heap_owns(heap, class_of(request));
-            Slots again;
-            while (view(kept).state != VIEW_CURRENT) {
-                again.push_back(support::allocate(request));
-                ASSERT_EQ(engine_heap_owns(heap, class_of(request)), owned) << "no slab is taken while one is kept";
-            }
-            ASSERT_FALSE(view(kept).is_kept);
-            EXPECT_GT(view(kept).countdown, ever / 2);
-            EXPECT_GT(distance(view(kept)), ever / 2);
-            Population more = fill(request, 1);
-            release_slots(again, request);
-            release_slots(more.full.front(), request);
-            release_slots(more.rest, request);
-        }
-    });
-}
-
 // ---- the slots freed last -------------------------------------------------------------------------------------------
 
 // A bin holds a few of them back, of whatever slabs, for the allocations that come next. Only their slabs have to wait.
@@ -269,10 +239,10 @@ TEST_P(Settle, SlotsHeldBackKeepNoOthersWaiting)
     for (const Slots &slots : taken.full) {
         View slab = view(slots.front());
         EXPECT_FALSE(is_overlooked(slab));
-        EXPECT_TRUE(slab.heap == nullptr || slab.is_kept || slab.held_back > 0);
+        EXPECT_TRUE(slab.heap == nullptr || slab.held_back > 0);
     }
     owner.run([&] { engine_flush_recent(); });
-    expect_all_but_one_given_back();
+    expect_all_given_back();
 }
 
 // ---- current slabs -----------------------------------------------------------------------------------------------------
@@ -307,7 +277,7 @@ TEST_P(Settle, SettlingTheCurrentSlabDoesNothing)
         View after = view(slots.front());
         EXPECT_EQ(after.state, VIEW_CURRENT);
         EXPECT_EQ(after.heap, heap);
-        EXPECT_FALSE(after.is_to_revisit || after.is_kept);
+        EXPECT_FALSE(after.is_to_revisit);
         EXPECT_EQ(after.granted, before.granted);
 
         release_slots(more.full.front(), request);
@@ -325,7 +295,7 @@ TEST_P(Settle, WrappingCountsOfPushesAreCompared)
     for (const Slots &slots : taken.full)
         by_others(slots);
     flush();
-    expect_all_but_one_given_back();
+    expect_all_given_back();
 }
 
 TEST_P(Settle, WrappingCountsOfPushesAreComparedWhateverTheMix)

@@ -41,7 +41,7 @@ inline size_t class_of(Request request) { return engine_request_class(request.si
 // Nothing of the slab is with the program, and still its heap has it.
 inline bool is_overlooked(const View &slab)
 {
-    return slab.heap != nullptr && slab.out == 0 && slab.held_back == 0 && slab.state != VIEW_CURRENT && !slab.is_kept;
+    return slab.heap != nullptr && slab.out == 0 && slab.held_back == 0 && slab.state != VIEW_CURRENT;
 }
 
 struct Population {

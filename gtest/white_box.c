@@ -98,6 +98,10 @@ static struct slab_view view(struct slab *slab)
         .has_dirty_local = slab->flags & SLAB_LOCAL_USED,
         .has_dirty_remote = slab->flags & SLAB_REMOTE_USED,
     };
+    if (bin == NULL) { /* what says how many slots it had free serves another purpose in a pool */
+        view.granted = view.freed = view.spare = view.countdown = 0;
+        view.waiting = 0;
+    }
     view.out = (int64_t)view.granted - view.freed - view.spare - view.waiting - view.held - view.held_back;
     return view;
 }
@@ -207,6 +211,27 @@ uint32_t engine_heap_revisits(const struct heap *heap)
     return count;
 }
 
+/* ---- the clock --------------------------------------------------------------------------------------------------- */
+
+static _Atomic bool clock_is_set;
+static _Atomic uint32_t clock_is_at;
+
+void engine_set_clock(uint32_t milliseconds)
+{
+    atomic_store(&clock_is_at, milliseconds);
+    atomic_store(&clock_is_set, true);
+}
+
+/* The linker sends the engine's calls here. NOLINTBEGIN(bugprone-reserved-identifier) */
+uint32_t __real_os_milliseconds(void);
+uint32_t __wrap_os_milliseconds(void);
+
+uint32_t __wrap_os_milliseconds(void)
+{
+    return atomic_load(&clock_is_set) ? atomic_load(&clock_is_at) : __real_os_milliseconds();
+}
+/* NOLINTEND(bugprone-reserved-identifier) */
+
 /* ---- remote maps, and stopping in the middle --------------------------------------------------------------------- */
 
 #if ALLOC_THREADS
@@ -272,6 +297,19 @@ void __wrap_os_lock_acquire(struct os_lock *lock)
         hook(lock_hook_context);
     __real_os_lock_acquire(lock);
 }
+
+static bool holds_lock(unsigned from)
+{
+    struct os_lock probe = {0}; /* says how this thread is written down as a holder */
+    __real_os_lock_acquire(&probe);
+    bool holds = false;
+    for (unsigned i = from; i < LOCK_COUNT; i++)
+        holds |= (atomic_load(&locks[i].holder) & ~(uintptr_t)1) == probe.holder;
+    return holds;
+}
 /* NOLINTEND(bugprone-reserved-identifier) */
+
+bool engine_holds_lock(void) { return holds_lock(0); }
+bool engine_holds_lock_but_growth(void) { return holds_lock(LOCK_GROWTH + 1); }
 
 #endif

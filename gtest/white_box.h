@@ -62,7 +62,8 @@ struct heap;
 
 enum view_state { VIEW_POOLED, VIEW_CURRENT, VIEW_PARKED, VIEW_AVAILABLE };
 
-/* A slab that serves or served, as its header, its counters and its bin have it. */
+/* A slab that serves or served, as its header, its counters and its bin have it. Of a pooled one the counts of slots, and
+ * its countdown, are 0. */
 struct slab_view {
     const struct slab *slab;
     const struct heap *heap; /* NULL: pooled */
@@ -115,6 +116,11 @@ const struct heap *engine_owner(const void *slot);
 uint32_t engine_heap_owns(const struct heap *heap, size_t class_number);
 uint32_t engine_heap_revisits(const struct heap *heap);
 
+/* ---- the clock --------------------------------------------------------------------------------------------------- */
+
+/* What time it is from now on, in milliseconds, until it is set anew. */
+void engine_set_clock(uint32_t milliseconds);
+
 /* ---- stopping in the middle -------------------------------------------------------------------------------------- */
 
 #if ALLOC_THREADS
@@ -136,6 +142,10 @@ void engine_push_step(struct push *push);
 
 /* Calls `hook(context)` once, before the calling thread's next attempt to take a lock. */
 void engine_before_next_lock(void (*hook)(void *context), void *context);
+
+/* Whether the calling thread holds a lock; one of those other than the lock under which address space grows. */
+bool engine_holds_lock(void);
+bool engine_holds_lock_but_growth(void);
 
 #endif
 
