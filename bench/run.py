@@ -1,218 +1,163 @@
 #!/usr/bin/env python3
-"""Compares the allocators whose benchmarks were built.
+"""Compares the allocators whose benchmarks were built, or with --baseline two builds of this library.
 
-Each measurement is a process of its own, so that its resident memory and its heap's history are its own. Repetitions
-are interleaved: in each one every workload is run with every allocator, and who goes first changes, so that a noisy
-machine is noisy for all."""
+Writes to the output folder: dashboard.html; results.json, everything that was measured, and one file per allocator in
+Google Benchmark's format; results.md, the table that is printed; summary.md for a pull request; and
+benchmark-action.json for github-action-benchmark. With --baseline: pairs.json and pairs.md; the exit status is 0
+without a regression, 1 with one, 2 where nothing could be measured, and 3 where the run was too noisy to tell."""
 
 import argparse
-import json
 import os
 import pathlib
-import platform
-import re
-import signal
-import subprocess
 import sys
-import time
 
 sys.dont_write_bytecode = True  # the sources may be read-only, and are no place for caches
-import report
+from runner import history, machine, measure, names, page, pairs, report, results
 
-FULL = {"repetitions": 9, "min_time": 0.2}  # some 10 minutes with five allocators
-QUICK = {"repetitions": 3, "min_time": 0.05}
-TIMEOUT = 600  # seconds; the slowest measurement takes a few
-
-
-class Failure(Exception):
-    """A benchmark that did not finish; the text says how."""
-
-
-def run(executable, *arguments, **environment):
-    try:
-        done = subprocess.run([executable, *arguments], capture_output=True, text=True, timeout=TIMEOUT,
-                              env={**os.environ, **environment})
-    except subprocess.TimeoutExpired as expired:
-        raise Failure(f"{executable.name} {' '.join(arguments)}: not done after {TIMEOUT} s") from expired
-    if done.returncode:
-        how = signal.Signals(-done.returncode).name if done.returncode < 0 else f"exit status {done.returncode}"
-        last_words = (done.stderr.strip().splitlines() or [""])[-1]
-        raise Failure(f"{executable.name} {' '.join(arguments)}: {how} {last_words}".rstrip())
-    return done.stdout
-
-
-def measure(executable, benchmark, min_time, **environment):
-    """One process that runs one benchmark: Google Benchmark's result as it wrote it."""
-    result = json.loads(run(executable, f"--benchmark_filter=^{benchmark}$", f"--benchmark_min_time={min_time}",
-                            "--benchmark_format=json", **environment))
-    if result["benchmarks"][0].get("error_occurred"):
-        raise Failure(f"{executable.name} {benchmark}: {result['benchmarks'][0]['error_message']}")
-    return result
-
-
-def list_benchmarks(executable, pattern):
-    names = run(executable, "--benchmark_list_tests").splitlines()
-    return [name for name in names if re.search(pattern, workload(name))]
-
-
-def workload(benchmark):
-    """A benchmark's name without what says how Google Benchmark counts: workload/param/threads:n."""
-    return re.sub(r"/(iterations:\d+|real_time)", "", benchmark)
+FULL = {"repetitions": 9, "min_time": 0.2, "time_limit": None}
+QUICK = {"repetitions": 3, "min_time": 0.05, "time_limit": 150.0}  # leaves half a minute for what is not measuring
+NO_RESULT = 2
 
 
 def find_allocators(folder, wanted):
     """{name: executable}, ours first, then the peers, then others."""
     found = {path.name.removeprefix("bench_"): path for path in folder.glob("bench_*")
              if path.is_file() and os.access(path, os.X_OK)}
-    order = [report.OURS, *report.PEERS]
-    names = sorted(wanted or found, key=lambda name: (order.index(name) if name in order else len(order), name))
-    missing = [name for name in names if name not in found]
-    if missing or not names:
-        sys.exit(f"run.py: no benchmark of {', '.join(missing) or 'any allocator'} in {folder}")
-    return {name: found[name] for name in names}
+    order = [results.OURS, *report.PEERS]
+    ordered = sorted(wanted or found, key=lambda name: (order.index(name) if name in order else len(order), name))
+    missing = [name for name in ordered if name not in found]
+    if missing or not ordered:
+        raise measure.Failure(f"no benchmark of {', '.join(missing) or 'any allocator'} in {folder}")
+    return {name: found[name] for name in ordered}
 
 
-def describe(executable, benchmark):
-    """What an executable says about its allocator; the benchmark it runs for that is as small as it gets."""
-    context = measure(executable, benchmark, 0.001, ALLOC_BENCH_SCALE="0")["context"]
-    return {"version": context["allocator_version"], "library": context["allocator_library"],
-            "executable": str(executable)}
+def executables_of(arguments):
+    folder = arguments.build_dir.resolve() / "bench"
+    if arguments.baseline:
+        folders = {pairs.BASELINE: arguments.baseline.resolve() / "bench", pairs.CANDIDATE: folder}
+        return {name: find_allocators(path, [results.OURS])[results.OURS] for name, path in folders.items()}
+    return find_allocators(folder, arguments.allocators and arguments.allocators.split(","))
 
 
-def first_line(path, start=""):
-    """What follows `start` in the first line of a file that begins with it."""
-    try:
-        lines = pathlib.Path(path).read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return "?"
-    return next((line.removeprefix(start).strip("\t :") for line in lines if line.startswith(start)), "?")
-
-
-def describe_machine():
-    return {
-        "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "processor": first_line("/proc/cpuinfo", "model name"),
-        "processors": len(os.sched_getaffinity(0)),
-        "kernel": platform.release(),
-        "huge_pages": first_line("/sys/kernel/mm/transparent_hugepage/enabled"),
-        "load_average": round(os.getloadavg()[0], 2),
+def measure_everything(arguments):
+    """The merged results."""
+    executables = executables_of(arguments)
+    benchmarks = measure.list_benchmarks(executables, arguments.filter)
+    if arguments.baseline:
+        benchmarks = {benchmark: builds for benchmark, builds in benchmarks.items() if len(builds) == len(executables)}
+    if not benchmarks:
+        raise measure.Failure(f"no workload matches {arguments.filter!r}")
+    about = {name: measure.describe(path) for name, path in executables.items()}
+    caches = [allocator.pop("caches") for allocator in about.values()][0]
+    context = {
+        **machine.describe_machine(), "caches": caches,
+        "commit": machine.describe_commit(pathlib.Path(__file__).parent),
+        "build": machine.describe_build(arguments.build_dir.resolve() / "bench"),
+        "repetitions": arguments.repetitions, "min_time": arguments.min_time, "allocators": about,
     }
+    print("\n".join(report.heading(context)), flush=True)
+    campaign = measure.Campaign(executables, benchmarks,
+                                measure.Plan(arguments.repetitions, arguments.min_time, arguments.time_limit),
+                                lambda line: print(line, flush=True))
+    try:
+        campaign.run_all()
+    except KeyboardInterrupt:
+        print("\ninterrupted: the reports show what was measured")
+    context["left_out"] = [names.workload_name(benchmark) for benchmark in campaign.left_out]
+    context["failures"] = campaign.failures
+    if campaign.left_out:
+        print(f"\nleft out, for the time limit of {arguments.time_limit:.0f} s: "
+              f"{', '.join(context['left_out'])}")
+    order = {benchmark: index for index, benchmark in enumerate(benchmarks)}
+    campaign.entries.sort(key=lambda entry: (entry["repetition"], order[entry["name"]]))
+    return {"context": context, "benchmarks": campaign.entries}
 
 
-def to_sample(entry):
-    return report.Sample(1e9 / entry["items_per_second"], entry["peak_rss"] - entry["harness"])
+def write_comparison(merged, arguments):
+    """Every report of a comparison of allocators. Prints the table. Returns the exit status."""
+    output, context = arguments.output, merged["context"]
+    analysis = results.analyse(merged)
+    table = report.markdown(report.comparison(analysis, list(context["allocators"])))
+    warning = report.explain_noise(analysis)
+    print("\n" + "\n\n".join(part for part in (table, warning) if part))
+
+    head = "\n".join(report.heading(context))
+    (output / "results.md").write_text("\n".join([head, *([warning, ""] if warning else []), table, ""]), encoding="utf-8")
+    (output / "summary.md").write_text(report.summary(analysis, context), encoding="utf-8")
+    results.save(report.benchmark_action(analysis), output / "benchmark-action.json")
+    for name in context["allocators"]:
+        results.save(results.of_allocator(merged, name), output / f"{name}.json")
+    history.add(arguments.history, analysis, context)
+    template = arguments.build_dir / "bench" / "dashboard" / "page.html"
+    if template.exists():
+        page.write(template, page.page_data(analysis, merged, *history.read(arguments.history, context)),
+                   output / "dashboard.html")
+        print(f"\ndashboard: {output / 'dashboard.html'}")
+    else:
+        print("\nno dashboard: its page was not bundled, which needs node, npm and npm's registry")
+    print(f"everything else: {output}", flush=True)
+    return 0
 
 
-class Clock:
-    """Tells how long the rest takes, from how long the same measurements took before."""
-
-    def __init__(self, jobs, repetitions):
-        self.left = {job: repetitions for job in jobs}
-        self.seconds = {}
-
-    def finished(self, job, seconds):
-        self.left[job] -= 1
-        self.seconds[job] = seconds
-
-    def remaining(self):
-        average = sum(self.seconds.values()) / len(self.seconds)
-        seconds = round(sum(count * self.seconds.get(job, average) for job, count in self.left.items()))
-        return f"{seconds // 60}:{seconds % 60:02} left"
-
-
-def measure_all(executables, benchmarks, repetitions, min_time, entries):
-    """Appends every result to `entries`; returns what failed. Says where it is as it goes."""
-    names, failures = list(executables), []
-    clock = Clock([(benchmark, name) for benchmark in benchmarks for name in names], repetitions)
-    for repetition in range(repetitions):
-        for index, benchmark in enumerate(benchmarks):
-            turn = (repetition + index) % len(names)
-            line = []
-            for name in names[turn:] + names[:turn]:
-                start = time.monotonic()
-                try:
-                    entry = measure(executables[name], benchmark, min_time)["benchmarks"][0]
-                    entries.append({**entry, "allocator": name, "repetition": repetition})
-                    line.append(f"{name} {to_sample(entry).nanoseconds:.2f}")
-                except Failure as failure:
-                    failures.append(str(failure))
-                    line.append(f"{name} failed")
-                clock.finished((benchmark, name), time.monotonic() - start)
-            print(f"{repetition + 1}/{repetitions} {workload(benchmark):32} ns: {', '.join(sorted(line))}; "
-                  f"{clock.remaining()}", flush=True)
-    return failures
-
-
-def collect(entries, benchmarks, names):
-    """The entries as the report's samples. Workloads nobody has reached are left out."""
-    samples = {workload(benchmark): {name: [] for name in names} for benchmark in benchmarks}
-    for entry in entries:
-        samples[workload(entry["name"])][entry["allocator"]].append(to_sample(entry))
-    return {name: row for name, row in samples.items() if any(row.values())}
-
-
-def heading(machine, allocators, repetitions):
-    lines = [f"{machine['processor']}, {machine['processors']} processors, Linux {machine['kernel']}, transparent huge "
-             f"pages {machine['huge_pages']}, load average at the start {machine['load_average']}", ""]
-    lines += [f"- {name} {about['version']}: {about['library']}" for name, about in allocators.items()]
-    lines += ["", f"Medians of {repetitions} repetitions. Time per item (CPU time of one thread, wall time of several) as a "
-              f"ratio to the best of {', '.join(report.PEERS)}: less is faster; ± half the interquartile range. Peak "
-              "resident memory of the process in MiB, without the harness's arrays.", ""]
-    return lines
+def write_pairs(merged, arguments):
+    """Prints what two builds' comparison says. Returns the exit status."""
+    compared = pairs.compare(merged["benchmarks"], arguments.threshold / 100)
+    if not compared:
+        return NO_RESULT
+    text = pairs.markdown(compared, merged["context"], arguments.threshold / 100)
+    (arguments.output / "pairs.md").write_text(text, encoding="utf-8")
+    print(f"\n{text}\nwritten to {arguments.output}", flush=True)
+    return pairs.exit_status(compared)
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build-dir", type=pathlib.Path, required=True, help="where the project was built")
+    parser.add_argument("--output", type=pathlib.Path, metavar="DIR", help="where to write; BUILD-DIR/bench otherwise")
+    parser.add_argument("--history", type=pathlib.Path, metavar="DIR",
+                        help="where results of earlier commits are, and these go; history in the output folder otherwise")
     parser.add_argument("--filter", default="", metavar="REGEX", help="only workloads whose name matches")
     parser.add_argument("--allocators", metavar="NAME,...", help="only these; all that were built otherwise")
-    parser.add_argument("--quick", action="store_true", help="2 to 3 minutes: fewer repetitions, and shorter ones")
+    parser.add_argument("--quick", action="store_true", help="3 minutes: fewer repetitions, shorter ones, and only the "
+                        "workloads that fit into the time")
     parser.add_argument("--repetitions", type=int, metavar="N",
                         help=f"{FULL['repetitions']}, or {QUICK['repetitions']} with --quick")
     parser.add_argument("--min-time", type=float, metavar="SECONDS",
                         help="how long a workload is repeated that is no fixed amount of work; "
                         f"{FULL['min_time']}, or {QUICK['min_time']} with --quick")
-    parser.add_argument("--markdown", type=pathlib.Path, metavar="FILE",
-                        help="where to write the table; BUILD-DIR/bench/results.md otherwise")
+    parser.add_argument("--time-limit", type=float, metavar="SECONDS",
+                        help="for all measurements; takes in as many workloads as can be repeated in that time")
+    parser.add_argument("--report-only", action="store_true", help="write the reports again, from results.json")
+    parser.add_argument("--baseline", type=pathlib.Path, metavar="DIR", help="another build's BUILD-DIR to compare with")
+    parser.add_argument("--threshold", type=float, default=5.0, metavar="PERCENT",
+                        help="with --baseline: a smaller change is no difference; 5 otherwise")
     arguments = parser.parse_args()
-    defaults = QUICK if arguments.quick else FULL
-    for name, value in defaults.items():
+    for name, value in (QUICK if arguments.quick else FULL).items():
         if getattr(arguments, name) is None:
             setattr(arguments, name, value)
+    arguments.output = (arguments.output or arguments.build_dir / "bench").resolve()
+    arguments.history = arguments.history or arguments.output / "history"
     return arguments
 
 
 def main():
     arguments = parse_arguments()
-    folder = arguments.build_dir.resolve() / "bench"
-    executables = find_allocators(folder, arguments.allocators and arguments.allocators.split(","))
-    benchmarks = list_benchmarks(next(iter(executables.values())), arguments.filter)
-    if not benchmarks:
-        sys.exit(f"run.py: no workload matches {arguments.filter!r}")
-    machine = describe_machine()
-    allocators = {name: describe(path, benchmarks[0]) for name, path in executables.items()}
-    head = "\n".join(heading(machine, allocators, arguments.repetitions))
-    print(head, flush=True)
-
-    entries, failures = [], []
-    try:
-        failures = measure_all(executables, benchmarks, arguments.repetitions, arguments.min_time, entries)
-    except KeyboardInterrupt:
-        print("\ninterrupted: the table shows what was measured")
-
-    table = report.markdown(report.comparison(collect(entries, benchmarks, allocators), list(allocators)))
-    json_file, markdown_file = folder / "results.json", arguments.markdown or folder / "results.md"
-    context = {**machine, "repetitions": arguments.repetitions, "min_time": arguments.min_time,
-               "allocators": allocators}
-    json_file.write_text(json.dumps({"context": context, "benchmarks": entries}, indent=1), encoding="utf-8")
-    markdown_file.write_text(f"{head}\n{table}\n", encoding="utf-8")
-    print(f"\n{table}\n\nwritten to {markdown_file} and {json_file}", flush=True)
-    if failures:
-        sys.exit("\n".join(["failed:", *failures]))
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    merged_file = arguments.output / ("pairs.json" if arguments.baseline else "results.json")
+    if arguments.report_only and not merged_file.exists():
+        raise measure.Failure(f"no results in {arguments.output} yet; run it without --report-only")
+    merged = results.load(merged_file) if arguments.report_only else measure_everything(arguments)
+    results.save(merged, merged_file)
+    status = (write_pairs if arguments.baseline else write_comparison)(merged, arguments)
+    if merged["context"]["failures"] and not arguments.report_only:
+        print("\n".join(["failed:", *merged["context"]["failures"]]), file=sys.stderr)
+        status = status or NO_RESULT
+    return status
 
 
 if __name__ == "__main__":
     try:
-        main()
-    except Failure as failure:
-        sys.exit(f"run.py: {failure}")
+        sys.exit(main())
+    except measure.Failure as failure:
+        print(f"run.py: {failure}", file=sys.stderr)
+        sys.exit(NO_RESULT)

@@ -27,9 +27,10 @@ if "ALLOC_BENCH_SCALE" not in os.environ:
         sys.exit("out of order")
 elif name == "bench_unstartable":
     sys.exit("no such library")
+rate = float(os.environ.get("RATE", "5e8")) if "candidate" in sys.argv[0] else 5e8
 print(json.dumps({{
     "context": {{"allocator_version": "7", "allocator_library": "/lib/x.so"}},
-    "benchmarks": [{{"name": asked, "items_per_second": 5e8, "peak_rss": 3 << 20, "harness": 1 << 20}}]}}))
+    "benchmarks": [{{"name": asked, "items_per_second": rate, "peak_rss": 3 << 20, "harness": 1 << 20}}]}}))
 """
 
 
@@ -44,14 +45,19 @@ class Runner(unittest.TestCase):
         return subprocess.run([sys.executable, RUN, "--build-dir", self.build_dir, *arguments], cwd=self.build_dir,
                               env={**os.environ, **environment}, capture_output=True, text=True)
 
+    def read(self, name):
+        return json.loads((self.build_dir / "bench" / name).read_text(encoding="utf-8"))
+
     def rows(self):
         lines = (self.build_dir / "bench" / "results.md").read_text(encoding="utf-8").splitlines()
         table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
         return {row[0]: dict(zip(table[0], row)) for row in table[2:]}
 
-    def add_fakes(self, *names):
+    def add_fakes(self, *names, build="."):
+        folder = self.build_dir / build / "bench"
+        folder.mkdir(parents=True, exist_ok=True)
         for name in names:
-            path = self.build_dir / "bench" / f"bench_{name}"
+            path = folder / f"bench_{name}"
             path.write_text(FAKE.format(python=sys.executable), encoding="utf-8")
             path.chmod(0o755)
 
@@ -62,7 +68,7 @@ class Runner(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
 
         listing = subprocess.run([EXECUTABLES[0], "--benchmark_list_tests"], capture_output=True, text=True, check=True)
-        results = json.loads((self.build_dir / "bench" / "results.json").read_text(encoding="utf-8"))
+        results = self.read("results.json")
         names = [executable.name.removeprefix("bench_") for executable in EXECUTABLES]
         self.assertEqual(list(results["context"]["allocators"]), names)
         for name in names:
@@ -87,16 +93,66 @@ class Runner(unittest.TestCase):
 
     def test_options_choose_workloads_and_allocators(self):
         self.add_fakes("alloc", "system", "other")
-        done = self.run_it("--quick", "--filter=^second/threads:2$", "--allocators=alloc,system", "--markdown=table.md")
+        done = self.run_it("--quick", "--filter=^second/threads:2$", "--allocators=alloc,system", "--output=elsewhere")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("alloc 7: /lib/x.so", done.stdout)
+        self.assertRegex(done.stdout, r"3/3 second/threads:2 .*; 0:0\d left")
         self.assertEqual(len((self.build_dir / "log").read_text(encoding="utf-8").splitlines()), 6)
-        self.assertIn("| second/threads:2", (self.build_dir / "table.md").read_text(encoding="utf-8"))
+        self.assertIn("| second/threads:2", (self.build_dir / "elsewhere/results.md").read_text(encoding="utf-8"))
+
+    def test_everything_that_others_read_is_written(self):
+        self.add_fakes("alloc", "system")
+        (self.build_dir / "bench/dashboard").mkdir()
+        (self.build_dir / "bench/dashboard/page.html").write_text("<p>@RESULTS@</p>", encoding="utf-8")
+        (self.build_dir / "bench/build.txt").write_text("C compiler: some  thing\nC++ flags:\n", encoding="utf-8")
+        done = self.run_it("--repetitions=2", "--history=past")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for name in ("alloc", "system"):
+            runs = self.read(f"{name}.json")["benchmarks"]
+            self.assertEqual([run["repetition_index"] for run in runs], [0, 0, 1, 1])
+        context = self.read("results.json")["context"]
+        self.assertEqual(context["build"], {"C compiler": "some thing"})
+        self.assertRegex(context["kernel"], "^Linux ")
+        self.assertEqual([entry["value"] for entry in self.read("benchmark-action.json")], [2, 2, 2, 2])
+        self.assertIn("0 faster, 0 slower, 2 without", (self.build_dir / "bench/summary.md").read_text(encoding="utf-8"))
+        page = (self.build_dir / "bench/dashboard.html").read_text(encoding="utf-8")
+        self.assertEqual(json.loads(page[3:-4])["results"], self.read("results.json"))
+        commit = context["commit"]
+        self.assertEqual(len(list(self.build_dir.glob("past/*.json"))), 1 if commit else 0)
+
+    def test_reports_can_be_written_again_without_measuring(self):
+        self.add_fakes("alloc", "system")
+        self.assertEqual(self.run_it("--repetitions=1").returncode, 0)
+        (self.build_dir / "bench/results.md").unlink()
+        (self.build_dir / "log").unlink()
+        self.assertEqual(self.run_it("--report-only").returncode, 0)
+        self.assertEqual(self.rows()["second/threads:2"]["alloc"], "1.00 ±0%")
+        self.assertFalse((self.build_dir / "log").exists())
+
+    def compare_builds(self, rate, *arguments):
+        for build in ("baseline", "candidate"):
+            self.add_fakes("alloc", "system", build=build)
+        return subprocess.run([sys.executable, RUN, "--build-dir=candidate", "--baseline=baseline", "--repetitions=9",
+                               *arguments], cwd=self.build_dir, env={**os.environ, "RATE": rate}, capture_output=True,
+                              text=True)
+
+    def test_two_builds_are_compared_in_pairs(self):
+        done = self.compare_builds("4e8")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("**2 slower, 0 faster, 0 without a difference** above 5.0%; 0 undecided.", done.stdout)
+        self.assertRegex(done.stdout, r"first/1/threads:1 \|.* 1.25 \(1.25 to 1.25\) \|")
+        log = (self.build_dir / "log").read_text(encoding="utf-8").splitlines()
+        self.assertEqual(len(log), 36)
+        self.assertTrue((self.build_dir / "candidate/bench/pairs.md").exists())
+
+    def test_the_exit_status_tells_whether_there_is_a_regression(self):
+        for rate, arguments, status in (("6e8", [], 0), ("5e8", [], 0), ("4e8", ["--threshold=30"], 0), ("4e8", [], 1)):
+            self.assertEqual(self.compare_builds(rate, *arguments).returncode, status, (rate, arguments))
 
     def test_a_failure_is_named_and_does_not_stop_the_rest(self):
         self.add_fakes("alloc", "broken")
         done = self.run_it("--repetitions=1")
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, 2)
         self.assertRegex(done.stderr, "bench_broken .*first/1.*: exit status 1 out of order")
         self.assertEqual((self.rows()["first/1/threads:1"]["broken"]), "no result")
 

@@ -1,0 +1,100 @@
+// The results, and what the filters leave of them. Estimates are [median, low, high].
+
+export const verdicts = {
+    faster: { sign: "▲", text: "faster", point: "triangle", turn: 0 },
+    slower: { sign: "▼", text: "slower", point: "triangle", turn: 180 },
+    even: { sign: "●", text: "no clear difference", point: "circle", turn: 0 },
+};
+
+export function isOurs(name, ours) {
+    return name === ours || name.startsWith(`${ours}_`);
+}
+
+// state: {text, group, threads, allocators: Set}
+export function select(data, state) {
+    const text = state.text.toLowerCase();
+    const workloads = data.workloads.filter((workload) =>
+        workload.name.toLowerCase().includes(text) &&
+        (!state.group || workload.group === state.group) &&
+        (!state.threads || workload.threads === Number(state.threads)));
+    const allocators = Object.keys(data.context.allocators).filter((name) => state.allocators.has(name));
+    return { data, workloads, allocators, ours: data.ours };
+}
+
+// The fastest of the allocators shown, without the library's own.
+export function bestPeer(workload, view) {
+    const time = (name) => workload.results[name].time[0];
+    const peers = view.allocators.filter((name) => workload.results[name] && !isOurs(name, view.ours));
+    return peers.reduce((best, name) => (best === null || time(name) < time(best) ? name : best), null);
+}
+
+// What an interval shows: all of it below 1, all of it above, or neither.
+export function judge([, low, high]) {
+    return high < 1 ? "faster" : low > 1 ? "slower" : "even";
+}
+
+// [{workload, peer, ratio, verdict}], the largest gain first; without those that we or all peers failed.
+export function judged(view) {
+    return view.workloads
+        .map((workload) => {
+            const peer = bestPeer(workload, view);
+            const ratio = peer && workload.ratios[peer];
+            return ratio ? { workload, peer, ratio, verdict: judge(ratio) } : null;
+        })
+        .filter(Boolean)
+        .sort((a, b) => a.ratio[0] - b.ratio[0]);
+}
+
+export function geometricMean(values) {
+    return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+}
+
+// Map of key to items, in the order of the items.
+export function groupBy(items, key) {
+    const groups = new Map();
+    for (const item of items)
+        groups.set(key(item), [...(groups.get(key(item)) ?? []), item]);
+    return groups;
+}
+
+// Workloads that differ in one number alone: [{title, label, workloads, x: [...]}], where there are at least two.
+function curves(workloads, key, x, title) {
+    return [...groupBy(workloads, key).values()]
+        .map((members) => members.sort((a, b) => x(a) - x(b)))
+        .filter((members) => new Set(members.map(x)).size > 1)
+        .map((members) => ({ ...title(members[0]), workloads: members, x: members.map(x) }));
+}
+
+export function overThreads(view) {
+    return curves(view.workloads, (workload) => workload.family, (workload) => workload.threads,
+        (workload) => ({ title: workload.family, label: "threads" }));
+}
+
+export function overSize(view) {
+    const sized = view.workloads.filter((workload) => workload.parameter);
+    return curves(sized, (workload) => `${workload.series} ${workload.threads}`, (workload) => workload.parameter[1],
+        (workload) => ({
+            title: workload.series.replace(/\/(\w+:)?\*/, "") + (workload.threads > 1 ? ` ×${workload.threads}` : ""),
+            label: workload.parameter[0] || "size",
+        }));
+}
+
+// This library over commits: of one workload, or of all that every commit has as the geometric mean of the ratios to
+// the first one. [{commit, value: estimate}]
+export function historyOf(history, workload, measure) {
+    if (workload)
+        return history.filter((entry) => entry.workloads[workload])
+            .map((entry) => ({ commit: entry.commit, value: entry.workloads[workload][measure] }));
+    const common = commonWorkloads(history);
+    return history.filter(() => common.length).map((entry) => {
+        const ratios = common.map((name) =>
+            entry.workloads[name][measure][0] / history[0].workloads[name][measure][0]).filter((ratio) => ratio > 0);
+        const mean = geometricMean(ratios);
+        return { commit: entry.commit, value: [mean, mean, mean] };
+    });
+}
+
+export function commonWorkloads(history) {
+    const [first, ...others] = history;
+    return first ? Object.keys(first.workloads).filter((name) => others.every((entry) => entry.workloads[name])) : [];
+}

@@ -1,0 +1,91 @@
+// The verdict at a glance: how often we are faster or slower than the fastest other allocator, and by how much.
+import { errorBars, figure, logarithmic, rows } from "./charts.js";
+import { element, folded, nothing, table } from "./dom.js";
+import * as format from "./format.js";
+import { geometricMean, judged, verdicts } from "./model.js";
+import { colour } from "./theme.js";
+
+const rowHeight = 22;
+
+export function verdictSection(view) {
+    const results = judged(view);
+    if (!results.length)
+        return [nothing("Nothing to compare: no workload that is shown was finished by both alloc and another allocator.")];
+    return [
+        tiles(results),
+        element("p", {}, "Time of alloc as a ratio to that of the fastest other allocator that is shown: left of 1, alloc is " +
+            "faster. A verdict is claimed only where the whole confidence interval, drawn as a bar, lies on one side of 1."),
+        legend(),
+        element("div", { class: "chart" }, chart(results)),
+        folded("Table of the verdict", details(results, view)),
+    ];
+}
+
+function tiles(results) {
+    const count = (verdict) => results.filter((result) => result.verdict === verdict).length;
+    const tile = (verdict, text, ...number) => element("li", { class: verdict }, element("strong", {}, ...number), text);
+    const named = (verdict) => tile(verdict, verdicts[verdict].text,
+        element("span", { class: `verdict ${verdict}` }, verdicts[verdict].sign), ` ${count(verdict)}`);
+    return element("ul", { class: "tiles" }, named("faster"), named("slower"), named("even"),
+        tile("", "geometric mean of the ratios", format.ratio(geometricMean(results.map((result) => result.ratio[0])))));
+}
+
+function legend() {
+    return element("ul", { class: "legend" }, ...Object.keys(verdicts).map((name) =>
+        element("li", {}, sign(name))));
+}
+
+function sign(verdict) {
+    return element("span", { class: `verdict ${verdict}` }, `${verdicts[verdict].sign} ${verdicts[verdict].text}`);
+}
+
+function chart(results) {
+    const dataset = (name) => ({
+        label: verdicts[name].text,
+        data: results.flatMap(({ workload, peer, ratio, verdict }, y) => verdict !== name ? [] : [{
+            x: ratio[0], xMin: ratio[1], xMax: ratio[2], y,
+            text: `${workload.name}\n${format.ratio(ratio[0])} (${format.range(ratio, format.ratio)}) of ${peer}: ` +
+                verdicts[name].text,
+        }]),
+        backgroundColor: colour(name), borderColor: colour(name),
+        pointStyle: verdicts[name].point, rotation: verdicts[name].turn, radius: 5, hoverRadius: 7,
+        ...errorBars(colour(name)),
+    });
+    const values = results.flatMap(({ ratio }) => ratio).concat(1);
+    return figure({
+        caption: "Ratio of time to the fastest other allocator, by workload; logarithmic",
+        description: `Ratios of ${results.length} workloads, from ${format.ratio(results[0].ratio[0])} to ` +
+            `${format.ratio(results[results.length - 1].ratio[0])}. The table below has all of them.`,
+        height: results.length * rowHeight + 72,
+        configuration: (width) => ({
+            datasets: Object.keys(verdicts).map(dataset),
+            scales: {
+                ...bothEnds(withOne(logarithmic({ values, format: format.short(format.ratio), least: 3, most: 8 }))),
+                y: rows(results.map(({ workload }) => format.label(workload)), width, false),
+            },
+        }),
+    });
+}
+
+// The line that parts gains and losses.
+function withOne(scale) {
+    const line = (context) => context.tick?.value === 1;
+    return { ...scale, grid: {
+        color: (context) => colour(line(context) ? "ink" : "line"),
+        lineWidth: (context) => (line(context) ? 2 : 1),
+    } };
+}
+
+// The chart is long: its axis is at the top and at the bottom.
+function bothEnds(scale) {
+    return { x: { ...scale, position: "top" }, bottom: { ...scale, axis: "x", position: "bottom" } };
+}
+
+function details(results, view) {
+    const columns = [{ title: "workload", text: true }, { title: "alloc" }, { title: "best other", text: true },
+        { title: "its time" }, { title: "ratio" }, { title: "interval" }, { title: "verdict", text: true }];
+    return table("Ratio to the best other allocator", columns, results.map(({ workload, peer, ratio, verdict }) => [
+        workload.name, format.time(workload.results[view.ours].time[0]), peer, format.time(workload.results[peer].time[0]),
+        format.ratio(ratio[0]), format.range(ratio, format.ratio), sign(verdict),
+    ]));
+}

@@ -1,0 +1,181 @@
+"""Runs benchmarks. Each measurement is a process of its own, so that its resident memory and its heap's history are
+its own. Repetitions are interleaved: in each one every workload is run with every allocator, and who goes first
+changes, so that a noisy machine is noisy for all."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections import namedtuple
+
+from runner import names
+from runner.results import nanoseconds
+
+TIMEOUT = 600  # seconds; the slowest measurement takes some ten
+
+# repetitions  of every workload
+# min_time     seconds that Google Benchmark repeats a workload for that is no fixed amount of work
+# time_limit   seconds for everything, or None: as many workloads are taken in as can be repeated so often in that time
+Plan = namedtuple("Plan", "repetitions min_time time_limit")
+
+# Of a time limit, the part that one workload may take. A longer one is stopped early and left out.
+WORKLOAD_SHARE = 0.1
+
+
+class Failure(Exception):
+    """A benchmark that did not finish; the text says how."""
+
+
+class TimedOut(Failure):
+    """It was stopped."""
+
+
+def run(executable, *arguments, timeout=TIMEOUT, **environment):
+    what = f"{executable.name} {' '.join(arguments)}"
+    try:
+        done = subprocess.run([executable, *arguments], capture_output=True, text=True, timeout=timeout,
+                              env={**os.environ, **environment})
+    except subprocess.TimeoutExpired as expired:
+        raise TimedOut(f"{what}: not done after {timeout:.0f} s") from expired
+    if done.returncode:
+        how = signal.Signals(-done.returncode).name if done.returncode < 0 else f"exit status {done.returncode}"
+        last_words = (done.stderr.strip().splitlines() or [""])[-1]
+        raise Failure(f"{what}: {how} {last_words}".rstrip())
+    return done.stdout
+
+
+def measure(executable, benchmark, min_time, timeout=TIMEOUT, **environment):
+    """One process that runs one benchmark: Google Benchmark's result as it wrote it."""
+    result = json.loads(run(executable, f"--benchmark_filter=^{re.escape(benchmark)}$",
+                            f"--benchmark_min_time={min_time}", "--benchmark_format=json", timeout=timeout,
+                            **environment))
+    if result["benchmarks"][0].get("error_occurred"):
+        raise Failure(f"{executable.name} {benchmark}: {result['benchmarks'][0]['error_message']}")
+    return result
+
+
+def list_benchmarks(executables, pattern):
+    """{benchmark: the names of the executables that have it}, in their order."""
+    found = {}
+    for name, executable in executables.items():
+        for benchmark in run(executable, "--benchmark_list_tests").splitlines():
+            if re.search(pattern, names.workload_name(benchmark)):
+                found.setdefault(benchmark, []).append(name)
+    return found
+
+
+def describe(executable):
+    """What an executable says of its allocator. It says so with a result; no benchmark is run in full for that."""
+    benchmark = run(executable, "--benchmark_list_tests").splitlines()[0]
+    context = measure(executable, benchmark, 0.001, ALLOC_BENCH_SCALE="0")["context"]
+    return {"version": context["allocator_version"], "library": context["allocator_library"],
+            "executable": str(executable), "caches": context.get("caches", [])}
+
+
+def by_turns(benchmarks):
+    """One of every family, then a second one of every family, and so on: what a time limit leaves out is variants."""
+    count, turns = {}, []
+    for index, benchmark in enumerate(benchmarks):
+        series = names.parse(benchmark).series
+        count[series] = count.get(series, 0) + 1
+        turns.append((count[series], index, benchmark))
+    return [benchmark for _, _, benchmark in sorted(turns)]
+
+
+class Clock:
+    """Tells how long the rest takes, from how long the same measurements took before."""
+
+    def __init__(self, plan, now=time.monotonic):
+        self.plan, self.now, self.start = plan, now, now()
+        self.seconds = {}  # of one repetition of a workload, as last measured
+
+    def elapsed(self):
+        return self.now() - self.start
+
+    def total(self, extra=0.0):
+        """How long everything will have taken, as far as is known during the first repetition."""
+        return self.elapsed() + (sum(self.seconds.values()) + extra) * (self.plan.repetitions - 1)
+
+    def has_room(self, seconds=0.0):
+        """Whether a workload that takes so long can be taken in."""
+        return self.plan.time_limit is None or self.total(seconds) <= self.plan.time_limit
+
+    def has_room_for_another(self):
+        """Of which is not known how long it takes."""
+        return self.has_room(sum(self.seconds.values()) / max(1, len(self.seconds)))
+
+    def share(self, runs):
+        """Seconds that one of so many runs of a workload may take."""
+        limit = self.plan.time_limit
+        return TIMEOUT if limit is None else limit * WORKLOAD_SHARE / (runs * self.plan.repetitions)
+
+    def remaining(self, repetition, following):
+        """Of this repetition the workloads that follow, and all of the later ones."""
+        average = sum(self.seconds.values()) / len(self.seconds)
+        ahead = sum(self.seconds.get(benchmark, average) for benchmark in following)
+        new = sum(average for benchmark in following if benchmark not in self.seconds)
+        seconds = ahead + (sum(self.seconds.values()) + new) * (self.plan.repetitions - 1 - repetition)
+        if self.plan.time_limit is not None:
+            seconds = min(seconds, max(0.0, self.plan.time_limit - self.elapsed()))
+        return f"{round(seconds) // 60}:{round(seconds) % 60:02} left"
+
+
+class Campaign:
+    """All measurements of one comparison, and what became of them."""
+
+    def __init__(self, executables, benchmarks, plan, say=print):
+        self.executables, self.benchmarks, self.plan, self.say = executables, benchmarks, plan, say
+        self.clock = Clock(plan)
+        self.entries = []  # Google Benchmark's, each with its allocator and repetition
+        self.failures = []
+        self.left_out = []  # benchmarks there was no time for
+
+    def run_all(self):
+        admitted = self.run_first(by_turns(self.benchmarks) if self.plan.time_limit else list(self.benchmarks))
+        for repetition in range(1, self.plan.repetitions):
+            for index, benchmark in enumerate(admitted):
+                self.run_one(repetition, index, benchmark, admitted[index + 1:])
+
+    def run_first(self, benchmarks):
+        """The first repetition. Returns what is to be repeated."""
+        admitted, too_long = [], set()
+        for index, benchmark in enumerate(benchmarks):
+            series = names.parse(benchmark).series
+            if series in too_long or not self.clock.has_room_for_another():
+                self.left_out.append(benchmark)
+            elif self.run_one(0, index, benchmark, benchmarks[index + 1:]):
+                admitted.append(benchmark)
+            else:
+                too_long.add(series)
+                self.left_out.append(benchmark)
+        return admitted
+
+    def run_one(self, repetition, index, benchmark, following):
+        """A workload once with every allocator. False if it turned out to take too long to be repeated."""
+        allocators = self.benchmarks[benchmark]
+        turn = (repetition + index) % len(allocators)
+        timeout = self.clock.share(len(allocators)) if repetition == 0 else TIMEOUT
+        line, entries, failures, start = [], [], [], self.clock.elapsed()
+        for name in allocators[turn:] + allocators[:turn]:
+            try:
+                entry = measure(self.executables[name], benchmark, self.plan.min_time, timeout)["benchmarks"][0]
+                entries.append({**entry, "allocator": name, "repetition": repetition})
+                line.append(f"{name} {nanoseconds(entry):.2f}")
+            except Failure as failure:
+                if isinstance(failure, TimedOut) and timeout < TIMEOUT:
+                    self.say(f"{names.workload_name(benchmark)}: left out, takes too long for the time limit")
+                    return False
+                failures.append(str(failure))
+                line.append(f"{name} failed")
+        seconds = self.clock.elapsed() - start
+        if repetition == 0 and not self.clock.has_room(seconds):
+            self.say(f"{names.workload_name(benchmark)}: left out, cannot be repeated within the time limit")
+            return False
+        self.entries += entries
+        self.failures += failures
+        self.clock.seconds[benchmark] = seconds
+        self.say(f"{repetition + 1}/{self.plan.repetitions} {names.workload_name(benchmark):32} "
+                 f"ns: {', '.join(sorted(line))}; {self.clock.remaining(repetition, following)}")
+        return True
