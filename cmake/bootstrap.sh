@@ -15,9 +15,10 @@ build_needs='cmake=cmake ninja=ninja-build cc=gcc c++=g++ python3=python3'
 test_needs='pkg-config=pkg-config readelf=binutils'
 test_wants='gtest/gtest.h=libgtest-dev benchmark/benchmark.h=libbenchmark-dev abidiff=abigail-tools
     clang-tidy-14=clang-tidy clang-format-14=clang-format spin=spin valgrind=valgrind
+    node=nodejs npm=npm chromium=chromium
     aarch64-linux-gnu-gcc=gcc-aarch64-linux-gnu /usr/aarch64-linux-gnu/include/stdio.h=libc6-dev-arm64-cross'
 bench_wants='gtest/gtest.h=libgtest-dev benchmark/benchmark.h=libbenchmark-dev jemalloc/jemalloc.h=libjemalloc-dev
-    mimalloc.h=libmimalloc-dev gperftools/tcmalloc.h=libgoogle-perftools-dev'
+    mimalloc.h=libmimalloc-dev gperftools/tcmalloc.h=libgoogle-perftools-dev node=nodejs npm=npm'
 
 say() {
     printf '\n== %s\n' "$*"
@@ -108,8 +109,9 @@ run_bench() {
     say "Preset release: configure and build"
     cmake --preset release
     cmake --build --preset release --target bench_all
-    say "Comparing the allocators; results in build/release/bench"
-    python3 bench/run.py --build-dir build/release "$@"
+    cmake --build --preset release --target dashboard_page || say "Going on without the dashboard, whose page was not built"
+    say "Comparing the allocators; results in build/bench"
+    python3 bench/run.py --build-dir build/release --output build/bench "$@"
 }
 
 case ${1-} in
