@@ -17,7 +17,7 @@ _Static_assert((int)ALLOC_OPTION_HUGE_PAGES == OPTION_HUGE_PAGES && (int)ALLOC_O
                    (int)ALLOC_OPTION_CACHE_LIMIT == OPTION_CACHE_LIMIT &&
                    (int)ALLOC_OPTION_LARGE_CACHE_LIMIT == OPTION_LARGE_CACHE_LIMIT &&
                    (int)ALLOC_OPTION_MAPPED_LIMIT == OPTION_MAPPED_LIMIT &&
-                   (int)ALLOC_OPTION_VERBOSITY == OPTION_VERBOSITY,
+                   (int)ALLOC_OPTION_VERBOSITY == OPTION_VERBOSITY && (int)ALLOC_OPTION_STRICT == OPTION_STRICT,
                "the header and the engine agree");
 
 static int invalid(void)

@@ -1,11 +1,11 @@
-# What `cmake --install` puts where: libraries, headers, the CMake package and alloc.pc. All of it relocatable: nothing
+# What `cmake --install` puts where: libraries, headers, the CMake package, alloc.pc and alloc-malloc.pc. All of it relocatable: nothing
 # installed names the prefix.
 include(CMakePackageConfigHelpers)
 
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/abi/include/alloc" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/alloc")
-foreach(kind IN ITEMS shared static)
+foreach(kind IN LISTS alloc_kinds)
     install(TARGETS alloc_${kind} EXPORT alloc_${kind}
         LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
     install(EXPORT alloc_${kind} NAMESPACE alloc:: FILE alloc-${kind}.cmake DESTINATION "${package_dir}")
@@ -16,7 +16,7 @@ write_basic_package_version_file(alloc-config-version.cmake COMPATIBILITY SameMa
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/alloc-config.cmake" "${CMAKE_CURRENT_BINARY_DIR}/alloc-config-version.cmake"
     DESTINATION "${package_dir}")
 
-# alloc.pc finds the prefix from where it lies itself.
+# They find the prefix from where it lies itself.
 file(RELATIVE_PATH pc_to_prefix "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
 string(REGEX REPLACE "/$" "" pc_to_prefix "${pc_to_prefix}")
 file(RELATIVE_PATH pc_libdir "${CMAKE_INSTALL_PREFIX}" "${CMAKE_INSTALL_FULL_LIBDIR}")
@@ -24,5 +24,11 @@ file(RELATIVE_PATH pc_includedir "${CMAKE_INSTALL_PREFIX}" "${CMAKE_INSTALL_FULL
 if(ALLOC_THREADS)
     set(pc_libs_private -pthread)
 endif()
-configure_file("${PROJECT_SOURCE_DIR}/pkgconfig/alloc.pc.in" alloc.pc @ONLY)
-install(FILES "${CMAKE_CURRENT_BINARY_DIR}/alloc.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+set(pc_files alloc.pc)
+if(TARGET alloc_malloc)
+    list(APPEND pc_files alloc-malloc.pc)
+endif()
+foreach(pc IN LISTS pc_files)
+    configure_file("${PROJECT_SOURCE_DIR}/pkgconfig/${pc}.in" ${pc} @ONLY)
+    install(FILES "${CMAKE_CURRENT_BINARY_DIR}/${pc}" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+endforeach()

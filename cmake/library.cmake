@@ -4,15 +4,17 @@
 #   alloc::shared     liballoc.so, exporting what abi/alloc.map lists
 #   alloc::static     liballoc.a, for executables and shared objects alike
 #   alloc::alloc      one of the two: the shared one where ALLOC_SHARED says so, or BUILD_SHARED_LIBS if that is not set
-#   alloc_internals   alloc::static and the core's headers, for tests
+#   alloc::malloc         liballoc_malloc.so, the same under the names of malloc and operator new too: to link, or to preload
+#   alloc::malloc_static  liballoc_malloc.a, for executables
+#   alloc_internals       alloc::static and the core's headers, for tests
 if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR NOT CMAKE_SIZEOF_VOID_P EQUAL 8)
     message(FATAL_ERROR "alloc is written for 64-bit Linux; ${CMAKE_SYSTEM_NAME} with pointers of "
         "${CMAKE_SIZEOF_VOID_P} bytes is neither")
 endif()
 set(alloc_sources
-    abi/alloc_ctl.c abi/alloc_std.c
-    core/bin.c core/cache.c core/check.c core/heap.c core/large.c core/lock.c core/map.c core/memory.c core/option.c
-    core/pool.c core/region.c core/slab.c core/stats.c
+    abi/alloc_ctl.c abi/alloc_gp.c abi/alloc_std.c
+    core/bin.c core/block.c core/cache.c core/check.c core/heap.c core/large.c core/lock.c core/map.c core/memory.c
+    core/option.c core/pool.c core/region.c core/slab.c core/stats.c
     core/os/os_linux.c)
 list(TRANSFORM alloc_sources PREPEND "${PROJECT_SOURCE_DIR}/")
 
@@ -24,31 +26,54 @@ if(ALLOC_THREADS)
     find_package(Threads REQUIRED)
 endif()
 
-add_library(alloc_objects OBJECT ${alloc_sources})
-set_target_properties(alloc_objects PROPERTIES
-    C_STANDARD 11 C_STANDARD_REQUIRED ON C_VISIBILITY_PRESET hidden POSITION_INDEPENDENT_CODE ON)
-target_include_directories(alloc_objects PRIVATE "${PROJECT_SOURCE_DIR}/core" "${PROJECT_SOURCE_DIR}/abi/include")
-target_compile_definitions(alloc_objects PRIVATE
-    ALLOC_THREADS=$<BOOL:${ALLOC_THREADS}> ALLOC_DEBUG=$<BOOL:${ALLOC_DEBUG}>)
 # No jump tables: the proof of loop-freedom follows every edge of a function's graph. The fast paths are written for
 # -O2; -O3 would only make them longer. No vectors of two words: a free stores two, and packing them first costs more.
-target_compile_options(alloc_objects PRIVATE
-    -fno-plt -fno-semantic-interposition -ftls-model=initial-exec -fno-jump-tables
-    -fno-tree-slp-vectorize
-    $<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:-O2>
-    $<$<BOOL:${PROJECT_IS_TOP_LEVEL}>:-Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes>)
+function(alloc_add_objects name)
+    add_library(${name} OBJECT ${ARGN})
+    set_target_properties(${name} PROPERTIES
+        C_STANDARD 11 C_STANDARD_REQUIRED ON C_VISIBILITY_PRESET hidden POSITION_INDEPENDENT_CODE ON)
+    target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/core" "${PROJECT_SOURCE_DIR}/abi/include")
+    target_compile_definitions(${name} PRIVATE
+        ALLOC_THREADS=$<BOOL:${ALLOC_THREADS}> ALLOC_DEBUG=$<BOOL:${ALLOC_DEBUG}>)
+    target_compile_options(${name} PRIVATE
+        -fno-plt -fno-semantic-interposition -ftls-model=initial-exec -fno-jump-tables
+        -fno-tree-slp-vectorize
+        $<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:-O2>
+        $<$<BOOL:${PROJECT_IS_TOP_LEVEL}>:-Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes>)
+endfunction()
 
+# No unloading: its thread-exit destructor and fork handlers stay registered.
+function(alloc_set_exports target map)
+    set_target_properties(${target} PROPERTIES LINK_DEPENDS "${PROJECT_SOURCE_DIR}/${map}")
+    target_link_options(${target} PRIVATE "LINKER:--version-script=${PROJECT_SOURCE_DIR}/${map}"
+        LINKER:-Bsymbolic-functions LINKER:-z,nodelete)
+endfunction()
+
+alloc_add_objects(alloc_objects ${alloc_sources})
 add_library(alloc_shared SHARED $<TARGET_OBJECTS:alloc_objects>)
-set(alloc_map "${PROJECT_SOURCE_DIR}/abi/alloc.map")
-set_target_properties(alloc_shared PROPERTIES LINK_DEPENDS "${alloc_map}")
-target_link_options(alloc_shared PRIVATE "LINKER:--version-script=${alloc_map}" LINKER:-Bsymbolic-functions
-    LINKER:-z,nodelete) # its thread-exit destructor and fork handlers stay registered
-
+alloc_set_exports(alloc_shared abi/alloc.map)
 add_library(alloc_static STATIC $<TARGET_OBJECTS:alloc_objects>)
 
-foreach(kind IN ITEMS shared static)
+# abi/alloc_malloc.c contains abi/alloc_gp.c. A sanitizer has a malloc of its own.
+set(alloc_kinds shared static)
+if(NOT CMAKE_C_FLAGS MATCHES "-fsanitize")
+    list(APPEND alloc_kinds malloc malloc_static)
+    alloc_add_objects(alloc_malloc_objects "${PROJECT_SOURCE_DIR}/abi/alloc_malloc.c")
+    target_compile_options(alloc_malloc_objects PRIVATE -fno-builtin)
+    set(objects $<FILTER:$<TARGET_OBJECTS:alloc_objects>,EXCLUDE,/alloc_gp> $<TARGET_OBJECTS:alloc_malloc_objects>)
+    add_library(alloc_malloc SHARED ${objects})
+    alloc_set_exports(alloc_malloc abi/alloc_malloc.map)
+    target_link_options(alloc_malloc PRIVATE LINKER:-z,now)
+    add_library(alloc_malloc_static STATIC ${objects})
+endif()
+
+foreach(kind IN LISTS alloc_kinds)
+    set(name alloc)
+    if(kind MATCHES malloc)
+        set(name alloc_malloc)
+    endif()
     set_target_properties(alloc_${kind} PROPERTIES
-        OUTPUT_NAME alloc EXPORT_NAME ${kind} VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
+        OUTPUT_NAME ${name} EXPORT_NAME ${kind} VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
         LINKER_LANGUAGE C)
     target_include_directories(alloc_${kind} INTERFACE
         "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/abi/include>" "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")

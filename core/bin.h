@@ -122,14 +122,9 @@ HOT void bin_free_to_slab(struct bin *bin, struct slab *slab, void *p, size_t si
     bin_count_free(slab);
 }
 
-/* `bin` is this thread's for the class of `size` at `align` (0: natural). */
-HOT void bin_free(struct bin *bin, void *p, size_t size, size_t align)
+/* Frees a slot of a slab that is this bin's. */
+HOT void bin_free_own(struct bin *bin, struct slab *slab, void *p, size_t size, size_t align)
 {
-    struct slab *slab = slab_of(p);
-    if (atomic_load_explicit(&slab->bin, memory_order_relaxed) != bin) {
-        free_cold(p, size, align);
-        return;
-    }
     uint32_t recent = bin->recent_count;
     if (recent >= bin->recent_max) {
         bin_free_to_slab(bin, slab, p, size, align);
@@ -141,6 +136,17 @@ HOT void bin_free(struct bin *bin, void *p, size_t size, size_t align)
     }
     bin->recent[recent + 1] = p;
     bin->recent_count = recent + 1;
+}
+
+/* `bin` is this thread's for the class of `size` at `align` (0: natural). */
+HOT void bin_free(struct bin *bin, void *p, size_t size, size_t align)
+{
+    struct slab *slab = slab_of(p);
+    if (atomic_load_explicit(&slab->bin, memory_order_relaxed) != bin) {
+        free_cold(p, size, align);
+        return;
+    }
+    bin_free_own(bin, slab, p, size, align);
 }
 
 /* ---- off the hot path, in bin.c ---------------------------------------------------------------------------------- */

@@ -8,23 +8,29 @@
 
 /* ---- reports ---------------------------------------------------------------------------------------------------- */
 
+struct line {
+    char text[256];
+    size_t length;
+};
+
 /* A line that is too long is cut, its end kept. */
-static _Noreturn void fatal_line(char *line, size_t room, int length)
+static void end_line(struct line *line, int length)
 {
-    size_t used = length < 0 ? 0 : (size_t)length < room ? (size_t)length : room - 1;
-    if (used > 0)
-        line[used - 1] = '\n';
-    os_fatal(line, used);
+    line->length = length < 0 ? 0 : (size_t)length < sizeof line->text ? (size_t)length : sizeof line->text - 1;
+    if (line->length > 0)
+        line->text[line->length - 1] = '\n';
 }
 
 static size_t large_known(const void *p);
 
-_Noreturn void misuse(const char *function, const void *p, size_t size, size_t align, const char *kind,
-                      const struct slab *slab)
+static struct line describe(const char *function, const void *p, size_t size, size_t align, const char *kind,
+                            const struct slab *slab)
 {
-    char given_align[32] = "", holds[64];
-    if (align != 0)
-        (void)snprintf(given_align, sizeof given_align, ", %zu", align);
+    char given[64] = "", holds[64];
+    if (align == 0)
+        (void)snprintf(given, sizeof given, ", %zu", size);
+    else if (align != UNSIZED)
+        (void)snprintf(given, sizeof given, ", %zu, %zu", size, align);
     if (slab != NULL)
         (void)snprintf(holds, sizeof holds, "its slab holds slots of %u bytes", (unsigned)class_slot_size(slab->class));
     else if (region_known(p))
@@ -33,15 +39,29 @@ _Noreturn void misuse(const char *function, const void *p, size_t size, size_t a
         (void)snprintf(holds, sizeof holds, "it is a block of %zu bytes", large_known(p));
     else
         (void)snprintf(holds, sizeof holds, "no block of this library is there");
-    char line[256];
-    int length =
-        snprintf(line, sizeof line, "alloc: %s(%p, %zu%s): %s: %s\n", function, p, size, given_align, kind, holds);
-    fatal_line(line, sizeof line, length);
+    struct line line;
+    end_line(&line,
+             snprintf(line.text, sizeof line.text, "alloc: %s(%p%s): %s: %s\n", function, p, given, kind, holds));
+    return line;
+}
+
+_Noreturn void misuse(const char *function, const void *p, size_t size, size_t align, const char *kind,
+                      const struct slab *slab)
+{
+    struct line line = describe(function, p, size, align, kind, slab);
+    os_fatal(line.text, line.length);
+}
+
+void misuse_tolerated(const char *function, const void *p, size_t size, size_t align, const char *kind,
+                      const struct slab *slab)
+{
+    struct line line = describe(function, p, size, align, kind, slab);
+    os_write(line.text, line.length);
 }
 
 _Noreturn void misuse_free(const void *p, size_t size, size_t align, const char *kind, const struct slab *slab)
 {
-    misuse(align == 0 ? "alloc_free" : "alloc_free_aligned", p, size, align, kind, slab);
+    misuse(align == 0 ? "alloc_free" : align == UNSIZED ? "free" : "alloc_free_aligned", p, size, align, kind, slab);
 }
 
 #if !ALLOC_DEBUG
@@ -54,11 +74,11 @@ static size_t large_known(const void *p)
 
 #else
 
-_Noreturn void check_failed(const char *file, int line, const char *expression)
+_Noreturn void check_failed(const char *file, int at, const char *expression)
 {
-    char text[512];
-    int length = snprintf(text, sizeof text, "alloc: internal error: %s:%d: %s\n", file, line, expression);
-    fatal_line(text, sizeof text, length);
+    struct line line;
+    end_line(&line, snprintf(line.text, sizeof line.text, "alloc: internal error: %s:%d: %s\n", file, at, expression));
+    os_fatal(line.text, line.length);
 }
 
 /* ---- what is handed out: slots ----------------------------------------------------------------------------------- */
@@ -131,7 +151,8 @@ void *check_allocated(void *p, size_t size, size_t align)
         return NULL;
     if (request_has_slot(size, align)) {
         check(region_known(p) && slab_of(p)->class == request_class(size, align));
-        check(((uintptr_t)p & ((align == 0 ? class_slot_size(request_class(size, align)) : align) - 1)) == 0);
+        check(align == UNSIZED ||
+              ((uintptr_t)p & ((align == 0 ? class_slot_size(request_class(size, align)) : align) - 1)) == 0);
         check(!shadow_set(p, true));
         return p;
     }

@@ -14,12 +14,16 @@ struct slab;
 struct region;
 
 /* One line on standard error, then abort():
- *     alloc: FUNCTION(POINTER, SIZE[, ALIGN]): KIND: what the slab holds
+ *     alloc: FUNCTION(POINTER[, SIZE[, ALIGN]]): KIND: what the slab holds
  * `align` 0: the natural family. `slab` NULL: nothing is known of it. */
 _Noreturn void misuse(const char *function, const void *p, size_t size, size_t align, const char *kind,
                       const struct slab *slab);
 
-/* The same, from a free. */
+/* The same without abort(), for what the slab puts right. */
+void misuse_tolerated(const char *function, const void *p, size_t size, size_t align, const char *kind,
+                      const struct slab *slab);
+
+/* As misuse, from a free. */
 _Noreturn void misuse_free(const void *p, size_t size, size_t align, const char *kind, const struct slab *slab);
 
 #if ALLOC_DEBUG

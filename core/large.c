@@ -94,10 +94,16 @@ static void *map_fresh(size_t size, size_t align, size_t room)
     return p;
 }
 
-static void *map_or_reclaim(size_t size, size_t align, size_t room)
+static void *allocate_fresh(size_t bytes, size_t align, size_t room)
 {
-    void *p = map_fresh(size, align, room);
-    return p == NULL && reclaim() ? map_fresh(size, align, room) : p;
+    void *p = bytes == 0 ? NULL : map_fresh(bytes, align, room);
+    if (p == NULL && bytes != 0 && reclaim())
+        p = map_fresh(bytes, align, room);
+    if (p == NULL)
+        errno = ENOMEM;
+    else
+        count_live(1, bytes);
+    return p;
 }
 
 void *large_allocate(size_t size, size_t align, bool *zero)
@@ -113,14 +119,8 @@ void *large_allocate(size_t size, size_t align, bool *zero)
         }
         put(cached.start, cached, cached.size, align);
     }
-    void *p = bytes == 0 ? NULL : map_or_reclaim(bytes, align, 0);
-    if (p == NULL) {
-        errno = ENOMEM;
-        return NULL;
-    }
     *zero = true;
-    count_live(1, bytes);
-    return p;
+    return allocate_fresh(bytes, align, 0);
 }
 
 void large_free(void *p, size_t size, size_t align)
@@ -151,31 +151,45 @@ static bool grow_in_place(char *p, size_t old_bytes, size_t new_bytes, bool zero
     return true;
 }
 
-void *large_resize(void *p, size_t old_size, size_t new_size, size_t align, bool zeroed)
+bool large_resize_in_place(void *p, size_t old_size, size_t new_size, size_t align, bool zeroed)
 {
     size_t old_bytes = large_good_size(old_size), new_bytes = large_good_size(new_size);
     if (new_bytes == old_bytes)
-        return p;
-    if (new_bytes != 0 && new_bytes < old_bytes) {
+        return true;
+    if (new_bytes == 0)
+        return false;
+    if (new_bytes < old_bytes) {
         shrink(p, old_bytes, new_bytes);
-        return p; /* the alignment of the larger size is a multiple of the smaller one's */
+        return true; /* the alignment of the larger size is a multiple of the smaller one's */
     }
-    void *moved = NULL;
-    if (new_bytes != 0 && ((uintptr_t)p & (align - 1)) == 0 && grow_in_place(p, old_bytes, new_bytes, zeroed))
-        moved = p;
-    else if (new_bytes != 0)
-        /* With as many addresses behind it, so that a block which grows in steps moves when it has doubled. */
-        moved = map_or_reclaim(new_bytes, align, new_bytes);
-    if (moved == NULL) {
-        errno = ENOMEM;
-        return NULL;
-    }
+    if (((uintptr_t)p & (align - 1)) != 0 || !grow_in_place(p, old_bytes, new_bytes, zeroed))
+        return false;
     count_live(0, new_bytes - old_bytes);
-    if (moved == p)
-        return p;
-    if (!memory_move(p, old_bytes, moved)) {
-        memcpy(moved, p, old_bytes);
-        memory_release(p, old_bytes);
+    return true;
+}
+
+void *large_allocate_roomy(size_t size, size_t align)
+{
+    size_t bytes = large_good_size(size);
+    return allocate_fresh(bytes, align, bytes);
+}
+
+void large_move(void *from, size_t size, void *to)
+{
+    size_t bytes = large_good_size(size);
+    count_live((size_t)-1, -bytes);
+    if (!memory_move(from, bytes, to)) {
+        memcpy(to, from, bytes);
+        memory_release(from, bytes);
     }
+}
+
+void *large_resize(void *p, size_t old_size, size_t new_size, size_t align, bool zeroed)
+{
+    if (large_resize_in_place(p, old_size, new_size, align, zeroed))
+        return p;
+    void *moved = large_allocate_roomy(new_size, align);
+    if (moved != NULL)
+        large_move(p, old_size, moved);
     return moved;
 }

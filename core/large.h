@@ -26,6 +26,14 @@ void large_free(void *p, size_t size, size_t align);
  * gains are to be zero. */
 void *large_resize(void *p, size_t old_size, size_t new_size, size_t align, bool zeroed);
 
+/* The parts of it, for who must do something in between: in place, false where that is not possible; */
+bool large_resize_in_place(void *p, size_t old_size, size_t new_size, size_t align, bool zeroed);
+/* a block to move to, with as many addresses free behind it, so that one which grows in steps moves when it has doubled: as
+ * large_allocate, always zero; */
+void *large_allocate_roomy(size_t size, size_t align);
+/* the move itself, to a block that is not smaller. */
+void large_move(void *from, size_t size, void *to);
+
 /* Gives back what was cached first. False: nothing is cached. */
 bool large_purge_oldest(void);
 

@@ -24,6 +24,7 @@ static const struct {
     [OPTION_LARGE_CACHE_LIMIT] = {"ALLOC_LARGE_CACHE_LIMIT", SIZE_MAX, {NULL}},
     [OPTION_MAPPED_LIMIT] = {"ALLOC_MAPPED_LIMIT", SIZE_MAX, {NULL}},
     [OPTION_VERBOSITY] = {"ALLOC_VERBOSITY", 2, {NULL}},
+    [OPTION_STRICT] = {"ALLOC_STRICT", 1, {NULL}},
 };
 
 bool option_set(size_t option, size_t value)

@@ -6,24 +6,7 @@
 #include "option.h"
 #include "slab.h"
 
-/* ---- the registry of regions ------------------------------------------------------------------------------------ */
-
-/* A bit per REGION_SIZE of the address space. */
-static _Atomic uint64_t registry[((size_t)1 << (ADDRESS_BITS - REGION_SHIFT)) / 64];
-
-bool region_known(const void *p)
-{
-    size_t number = (uintptr_t)p >> REGION_SHIFT;
-    if (number / 64 >= sizeof registry / sizeof registry[0])
-        return false;
-    return atomic_load_explicit(&registry[number / 64], memory_order_acquire) >> (number % 64) & 1;
-}
-
-static void register_region(const struct region *region)
-{
-    size_t number = (uintptr_t)region >> REGION_SHIFT;
-    atomic_fetch_or_explicit(&registry[number / 64], (uint64_t)1 << (number % 64), memory_order_release);
-}
+_Atomic uint8_t region_shifts[(size_t)1 << (ADDRESS_BITS - REGION_SHIFT)];
 
 /* ---- growing: the only place that waits for the system with a lock held ------------------------------------------ */
 
@@ -101,7 +84,8 @@ static bool region_begin(struct frontier *frontier, enum slab_kind kind)
     region->kind = kind;
     region->next = growth.newest;
     growth.newest = region;
-    register_region(region);
+    atomic_store_explicit(&region_shifts[(uintptr_t)region >> REGION_SHIFT], (uint8_t)region->slab_shift,
+                          memory_order_release);
     *frontier = fresh;
     return true;
 }

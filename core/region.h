@@ -18,6 +18,7 @@
 #ifndef ALLOC_REGION_H
 #define ALLOC_REGION_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -75,8 +76,23 @@ static inline uint32_t region_first_slab(const struct region *region)
     return (uint32_t)((2 * TABLE_SIZE + region->slab_mask) >> region->slab_shift);
 }
 
+/* Which addresses are regions: the slab shift of the region there, or 0. */
+extern _Atomic uint8_t region_shifts[(size_t)1 << (ADDRESS_BITS - REGION_SHIFT)];
+
+/* The shift for any address, of which the bits beyond ADDRESS_BITS do not count. A region may be shorter than its
+ * alignment: where it has no slab any more, what the table has for one is zero. */
+static inline unsigned region_shift(const void *p)
+{
+    size_t number = ((uintptr_t)p >> REGION_SHIFT) % (sizeof region_shifts / sizeof region_shifts[0]);
+    return atomic_load_explicit(&region_shifts[number], memory_order_acquire);
+}
+
 /* Whether an address lies in a region. Any address may be asked for; for cold paths. */
-bool region_known(const void *p);
+static inline bool region_known(const void *p)
+{
+    unsigned shift = (uintptr_t)p >> ADDRESS_BITS == 0 ? region_shift(p) : 0;
+    return shift != 0 && region_offset(p) >> shift < region_of(p)->slab_end;
+}
 
 /* A slab that never served. NULL when there is no memory. */
 struct slab *slab_fresh(enum slab_kind kind);

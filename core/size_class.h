@@ -54,16 +54,21 @@ static inline size_t class_aligned(size_t last)
     return 4 * (k - 1) + (last >> (k - 2)) + 1;
 }
 
+/* In place of an alignment, where the program passes no size to free: `size` is what the block holds. */
+#define UNSIZED ((size_t)-1)
+
 /* The same for a request of either family as cold paths pass it on: `align` 0 means natural, size 0 counts as 1. */
 static inline bool request_has_slot(size_t size, size_t align)
 {
     size += size == 0;
-    return align == 0 ? size_has_slot(size) : last_byte_has_slot(last_byte(size, align));
+    return align == 0 || align == UNSIZED ? size_has_slot(size) : last_byte_has_slot(last_byte(size, align));
 }
 
 static inline size_t request_class(size_t size, size_t align)
 {
     size += size == 0;
+    if (align == UNSIZED)
+        return class_aligned(size - 1);
     return align == 0 ? class_natural(size) : class_aligned(last_byte(size, align));
 }
 

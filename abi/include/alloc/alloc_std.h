@@ -142,8 +142,10 @@ enum alloc_option {
     ALLOC_OPTION_LARGE_CACHE_LIMIT = 3, /* bytes of freed blocks above 512 KiB cached, by the whole process; 384 MiB */
     ALLOC_OPTION_MAPPED_LIMIT = 4, /* bytes that may be usable at a time, cached ones included; an allocation beyond
                                            fails with ENOMEM; 0: no limit. Slabs count from 2 MiB on */
-    ALLOC_OPTION_VERBOSITY = 5     /* 0: only misuse is reported; 1: also what is wrong in the environment; 2: also
+    ALLOC_OPTION_VERBOSITY = 5,    /* 0: only misuse is reported; 1: also what is wrong in the environment; 2: also
                                            statistics at exit; 1 */
+    ALLOC_OPTION_STRICT = 6        /* 1: a wrong size passed to free_sized or operator delete is misuse; 0: it is
+                                           reported, once per size class, and the block freed for what it is; 0 */
 };
 
 enum alloc_huge_pages {

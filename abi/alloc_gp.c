@@ -1,0 +1,296 @@
+/* The surface of alloc/alloc_gp.h: blocks whose size is found from their address.
+ *
+ * A slot's size is in its slab's header; that of a large block in a table beside it (block.h). What the program passes to
+ * the sized frees saves the way through the header, and is checked.
+ */
+#include "alloc/alloc_gp.h"
+
+#include "block.h"
+#include "check.h"
+#include "heap.h"
+#include "large.h"
+#include "option.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define OUT_OF_LINE __attribute__((noinline))
+
+static void *fail(int error)
+{
+    errno = error;
+    return NULL;
+}
+
+/* ---- sizes -------------------------------------------------------------------------------------------------------- */
+
+/* What any object of a size may need, as the mask that rounds up to it. */
+HOT size_t object_mask(size_t size) { return size > 8 ? 15 : 7; }
+
+/* The last byte of a block for `size`; size 0 gives the largest number there is. */
+HOT size_t last_of_object(size_t size) { return (size - 1) | object_mask(size); }
+
+static bool is_valid_align(size_t align) { return is_power_of_two(align) && align <= ALIGN_MAX; }
+
+/* ---- allocate ------------------------------------------------------------------------------------------------------ */
+
+/* Slots are known to the debug build by what they hold. */
+static void *allocated(void *p, size_t class) { return check_allocated(p, class_slot_size(class), UNSIZED); }
+
+static void *allocate_large(size_t size, size_t align, bool *zero)
+{
+    void *p = large_allocate(size, align > BLOCK_ALIGN ? align : BLOCK_ALIGN, zero);
+    if (p == NULL)
+        return NULL;
+    size_t bytes = large_good_size(size);
+    if (block_record(p, bytes))
+        return check_allocated(p, bytes, UNSIZED);
+    large_free(p, bytes, UNSIZED);
+    return fail(ENOMEM);
+}
+
+/* `align` is valid, size 0 counts as 1. *zero: as large_allocate. */
+static OUT_OF_LINE void *allocate(size_t size, size_t align, bool *zero)
+{
+    size += size == 0;
+    *zero = false;
+    size_t last = last_byte(size, align);
+    if (!last_byte_has_slot(last))
+        return allocate_large(size, align, zero);
+    size_t class = class_aligned(last);
+    return allocated(bin_allocate(bin_of_class(class)), class);
+}
+
+static OUT_OF_LINE void *allocate_cold(size_t size)
+{
+    bool zero;
+    return allocate(size, object_mask(size) + 1, &zero);
+}
+
+void *alloc_gp_malloc(size_t size)
+{
+    size_t last = last_of_object(size);
+    if (!last_byte_has_slot(last))
+        return allocate_cold(size);
+    size_t class = class_aligned(last);
+    return allocated(bin_allocate(bin_of_class(class)), class);
+}
+
+void *alloc_gp_calloc(size_t count, size_t size)
+{
+    size_t total;
+    if (__builtin_mul_overflow(count, size, &total))
+        return fail(ENOMEM);
+    bool zero;
+    void *p = allocate(total, object_mask(total) + 1, &zero);
+    if (p != NULL && !zero)
+        memset(p, 0, total);
+    return p;
+}
+
+void *alloc_gp_aligned_alloc(size_t align, size_t size)
+{
+    bool zero;
+    return is_valid_align(align) ? allocate(size, align, &zero) : fail(EINVAL);
+}
+
+void *alloc_gp_memalign(size_t align, size_t size)
+{
+    return alloc_gp_aligned_alloc(align > ALIGN_MAX ? align : (size_t)1 << log2_ceil(align + (align == 0)), size);
+}
+
+int alloc_gp_posix_memalign(void **ptr, size_t align, size_t size)
+{
+    if (!is_valid_align(align) || align % sizeof(void *) != 0)
+        return EINVAL;
+    int saved = errno;
+    bool zero;
+    void *p = allocate(size, align, &zero);
+    errno = saved;
+    if (p == NULL)
+        return ENOMEM;
+    *ptr = p;
+    return 0;
+}
+
+/* ---- find ---------------------------------------------------------------------------------------------------------- */
+
+/* The slab of an address in a region of this shift. */
+HOT struct slab *slab_at(const void *p, unsigned shift)
+{
+    return (struct slab *)region_of(p) + (region_offset(p) >> shift);
+}
+
+/* The slab of a slot. NULL: it is none. */
+static struct slab *slab_known(const void *p)
+{
+    unsigned shift = region_known(p) ? region_shift(p) : 0;
+    struct slab *slab = shift == 0 || region_offset(p) < 2 * TABLE_SIZE ? NULL : slab_at(p, shift);
+    return slab == NULL || atomic_load_explicit(&slab->bin, memory_order_relaxed) == NULL ? NULL : slab;
+}
+
+size_t alloc_gp_usable_size(const void *ptr)
+{
+    const struct slab *slab = slab_known(ptr);
+    return slab != NULL ? class_slot_size(slab->class) : block_size(ptr);
+}
+
+/* ---- free ---------------------------------------------------------------------------------------------------------- */
+
+static void free_large(void *p)
+{
+    size_t bytes = block_forget(p);
+    if (bytes != 0) {
+        check_freed("free", p, bytes, UNSIZED);
+        large_free(p, bytes, UNSIZED);
+    } else if (region_known(p)) {
+        misuse_free(p, 0, UNSIZED, "not allocated", NULL);
+    }
+}
+
+/* Everything but a slot of the thread's own slab; a pointer from elsewhere is ignored. */
+static OUT_OF_LINE void free_elsewhere(void *p)
+{
+    const struct slab *slab = slab_known(p);
+    if (slab == NULL) {
+        free_large(p);
+        return;
+    }
+    size_t size = class_slot_size(slab->class);
+    check_freed("free", p, size, UNSIZED);
+    free_cold(p, size, UNSIZED);
+}
+
+/* NULL takes the way of pointers from elsewhere: no region begins at 0. */
+void alloc_gp_free(void *ptr)
+{
+    unsigned shift = region_shift(ptr);
+    if (shift == 0) {
+        free_elsewhere(ptr);
+        return;
+    }
+    struct slab *slab = slab_at(ptr, shift);
+    struct bin *bin = atomic_load_explicit(&slab->bin, memory_order_relaxed);
+    if (heap_of(bin) != heap_self) {
+        free_elsewhere(ptr);
+        return;
+    }
+    check_freed("free", ptr, bin->slot_size, UNSIZED);
+    bin_free_own(bin, slab, ptr, bin->slot_size, UNSIZED);
+}
+
+/* ---- free with a size ------------------------------------------------------------------------------------------------ */
+
+/* Programs in the wild pass wrong sizes. The slab says what is right; each size class is reported once. */
+static OUT_OF_LINE void report_size(const char *function, const void *p, size_t size, size_t align)
+{
+    static atomic_bool reported[CLASS_COUNT + 1];
+    const struct slab *slab = slab_known(p);
+    if (option(OPTION_STRICT) != 0)
+        misuse(function, p, size, align, "wrong size", slab);
+    if (option(OPTION_VERBOSITY) == 0 || atomic_exchange(&reported[slab == NULL ? CLASS_COUNT : slab->class], true))
+        return;
+    misuse_tolerated(function, p, size, align, "wrong size", slab);
+}
+
+/* `align` is what the block was allocated with. */
+static OUT_OF_LINE void free_checked_cold(const char *function, void *p, size_t size, size_t align)
+{
+    const struct slab *slab = slab_known(p);
+    size_t bytes = slab == NULL ? block_size(p) : 0;
+    size += size == 0;
+    bool has_slot = last_byte_has_slot(last_byte(size, align));
+    bool is_right = slab != NULL ? has_slot && class_aligned(last_byte(size, align)) == slab->class
+                                 : bytes == 0 || (!has_slot && large_good_size(size) == bytes);
+    if (!is_right)
+        report_size(function, p, size, align);
+    alloc_gp_free(p);
+}
+
+HOT void free_checked(const char *function, void *p, size_t size, size_t align, size_t last)
+{
+    unsigned shift = region_shift(p);
+    if (ALLOC_DEBUG || shift == 0 || (align & (align - 1)) != 0 || !last_byte_has_slot(last)) {
+        free_checked_cold(function, p, size, align);
+        return;
+    }
+    struct slab *slab = slab_at(p, shift);
+    struct bin *bin = bin_of_class(class_aligned(last));
+    if (atomic_load_explicit(&slab->bin, memory_order_relaxed) != bin) {
+        free_checked_cold(function, p, size, align);
+        return;
+    }
+    bin_free_own(bin, slab, p, bin->slot_size, UNSIZED);
+}
+
+void alloc_gp_free_sized(void *ptr, size_t size)
+{
+    free_checked("free_sized", ptr, size, object_mask(size) + 1, last_of_object(size));
+}
+
+void alloc_gp_free_aligned_sized(void *ptr, size_t align, size_t size)
+{
+    free_checked("free_aligned_sized", ptr, size, align, last_byte(size, align));
+}
+
+/* ---- resize ---------------------------------------------------------------------------------------------------------- */
+
+static void *resize_large(void *p, size_t old_bytes, size_t size)
+{
+    size_t bytes = large_good_size(size);
+    check_freed("realloc", p, old_bytes, UNSIZED);
+    if (bytes != 0 && large_resize_in_place(p, old_bytes, bytes, BLOCK_ALIGN, false)) {
+        (void)block_record(p, bytes); /* in the table that it has */
+        return check_allocated(p, bytes, UNSIZED);
+    }
+    void *moved = large_allocate_roomy(size, BLOCK_ALIGN);
+    if (moved != NULL && !block_record(moved, bytes)) {
+        large_free(moved, bytes, UNSIZED);
+        moved = fail(ENOMEM);
+    }
+    if (moved == NULL) {
+        (void)check_allocated(p, old_bytes, UNSIZED);
+        return NULL;
+    }
+    (void)block_forget(p); /* before it moves: then another block may begin there */
+    large_move(p, old_bytes, moved);
+    return check_allocated(moved, bytes, UNSIZED);
+}
+
+static void *reallocate(void *p, size_t size)
+{
+    size_t holds = alloc_gp_usable_size(p);
+    if (holds == 0)
+        misuse("realloc", p, 0, UNSIZED, "foreign pointer", NULL);
+    size_t last = last_of_object(size);
+    bool from_slot = holds <= SLOT_SIZE_MAX, to_slot = last_byte_has_slot(last);
+    if (from_slot)
+        check_named("realloc", p, holds, UNSIZED);
+    if (from_slot && to_slot && class_slot_size(class_aligned(last)) == holds)
+        return p;
+    if (!from_slot && !to_slot)
+        return resize_large(p, holds, size);
+    void *moved = alloc_gp_malloc(size);
+    if (moved == NULL)
+        return NULL;
+    memcpy(moved, p, holds < size ? holds : size);
+    alloc_gp_free(p);
+    return moved;
+}
+
+void *alloc_gp_realloc(void *ptr, size_t size)
+{
+    if (ptr == NULL)
+        return alloc_gp_malloc(size);
+    if (size != 0)
+        return reallocate(ptr, size);
+    alloc_gp_free(ptr);
+    return NULL;
+}
+
+void *alloc_gp_reallocarray(void *ptr, size_t count, size_t size)
+{
+    size_t total;
+    return __builtin_mul_overflow(count, size, &total) ? fail(ENOMEM) : alloc_gp_realloc(ptr, total);
+}
