@@ -1,7 +1,8 @@
 // Random replacement: among so many live objects one is freed, and another allocated in its place.
 //
 // The number of replacements is fixed, so that every allocator goes through the same history. Twice as many as there
-// are objects come before the timed ones: what is measured is the steady state and not the fresh heap.
+// are objects come before the timed ones: what is measured is the steady state and not the fresh heap. With several
+// threads, each has its part of the objects and of the replacements.
 #include "harness.h"
 
 namespace
@@ -42,8 +43,10 @@ struct Sized {
 // Sizes from 16 to 256 bytes, every one as likely as any other.
 void churn_mixed(benchmark::State &state)
 {
-    bench::Random random;
-    bench::Array<Sized> live(bench::scaled(static_cast<size_t>(state.range(0))));
+    const size_t threads = static_cast<size_t>(state.threads());
+    const size_t timed = replacements / threads;
+    bench::Random random(static_cast<size_t>(state.thread_index()));
+    bench::Array<Sized> live(bench::scaled(static_cast<size_t>(state.range(0))) / threads);
     const auto fill = [&](Sized &entry) {
         entry.size = mixed_smallest + random.below(mixed_largest - mixed_smallest + 1);
         entry.object = bench::make_object(entry.size);
@@ -59,22 +62,15 @@ void churn_mixed(benchmark::State &state)
     for (size_t i = 0; i < 2 * live.size(); i++)
         replace();
     for (auto _ : state)
-        for (size_t i = 0; i < replacements; i++)
+        for (size_t i = 0; i < timed; i++)
             replace();
-    bench::finish(state, replacements);
+    bench::finish(state, timed);
     for (const Sized &entry : live)
         allocator::release(entry.object, entry.size);
 }
 
-BENCHMARK(churn)
-    ->Arg(10'000)
-    ->Arg(100'000)
-    ->Arg(200'000)
-    ->Arg(500'000)
-    ->Arg(4'000'000)
-    ->Iterations(1)
-
-    ->Threads(1);
+BENCHMARK(churn)->Arg(10'000)->Arg(100'000)->Arg(200'000)->Arg(500'000)->Arg(4'000'000)->Iterations(1)->Threads(1);
 BENCHMARK(churn_mixed)->Arg(100'000)->Arg(500'000)->Iterations(1)->Threads(1);
+BENCHMARK(churn_mixed)->Arg(500'000)->Iterations(1)->UseRealTime()->ThreadRange(2, 16);
 
 } // namespace

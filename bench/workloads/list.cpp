@@ -14,7 +14,7 @@ namespace
 
 constexpr size_t list_nodes = 500'000;
 constexpr size_t aged_objects = 2'000'000;
-constexpr size_t aging_replacements = 6'000'000;
+constexpr size_t aging_replacements = 10'000'000;
 
 // Live objects around free slots in random places: objects replaced at random, then a quarter of them freed.
 class AgedHeap

@@ -32,22 +32,23 @@ class Objects
     void grow_to(size_t bytes, size_t size)
     {
         for (; bytes_ + size <= bytes; bytes_ += size)
-            objects_[count_++] = static_cast<size_t *>(bench::make_object(size));
+            objects_[count_++] = bench::make_object(size);
     }
     void free_down_to(size_t count)
     {
         while (count_ > count) {
             std::swap(objects_[random_.below(count_)], objects_[count_ - 1]);
-            size_t *object = objects_[--count_];
-            bytes_ -= *object;
-            allocator::release(object, *object);
+            void *object = objects_[--count_];
+            const size_t size = bench::object_size(object);
+            bytes_ -= size;
+            allocator::release(object, size);
         }
     }
     size_t count() const { return count_; }
     size_t bytes() const { return bytes_; }
 
   private:
-    bench::Array<size_t *> objects_;
+    bench::Array<void *> objects_;
     size_t count_ = 0;
     size_t bytes_ = 0;
     bench::Random random_;

@@ -11,7 +11,7 @@ namespace
 constexpr size_t object_size = 32;
 constexpr size_t chunk_objects = 64;
 constexpr size_t chunks_in_flight = 16;
-constexpr size_t most_pairs = 2;
+constexpr size_t most_pairs = 8;
 
 using Chunk = std::array<void *, chunk_objects>;
 bench::Ring<Chunk, chunks_in_flight> rings[most_pairs][most_pairs]; // [producer][consumer]
@@ -41,6 +41,6 @@ void producer_consumer(benchmark::State &state)
     bench::finish(state, produced);
 }
 
-BENCHMARK(producer_consumer)->UseRealTime()->Threads(2)->Threads(2 * most_pairs);
+BENCHMARK(producer_consumer)->UseRealTime()->ThreadRange(2, 2 * most_pairs);
 
 } // namespace
