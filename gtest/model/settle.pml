@@ -13,8 +13,8 @@
  *     empty       a slab is given back only when the program holds none of its slots
  * Checked whenever no process is between two steps of something (so also when all sleep for ever from there on):
  *     found       a granted slot is with the program, in the owner's map, or in the remote map where a search finds it
- *     noticed     a slab that is empty has been given back, or is the empty one its bin keeps. One exception: the last
- *                 free was the owner's own, and it is on the revisit list, for the owner's next slow path
+ *     noticed     a slab that is empty has been given back. One exception: the last free was the owner's own, and it is
+ *                 on the revisit list, for the owner's next slow path
  *     at rest     no lock is held, every push is counted, and the threshold is one that not every push passes
  *
  * Each rule is needed: with any of these flags, which leave one out, the model must fail.
@@ -33,12 +33,12 @@
  *
  * Explored to the end without an error (Spin 6.5.2, one core at about 0.8 million states per second; -DCOLLAPSE):
  *     (no flags)                         1.8 million states, 0.6 GB
- *     TAKES=2 EXITS                     15.3 million
- *     LIVES=2                           18.6 million
- *     WORD_SLOTS=3                      33.0 million
- *     LIVES=2 EXITS                     37.6 million, 2.1 GB            a test
- *     HEAPS=2 LIVES=2 TAKES=0           10.3 million, 1.0 GB            a test
- *     HEAPS=2 LIVES=2 TAKES=0 EXITS     22.8 million
+ *     TAKES=2 EXITS                     14.9 million
+ *     LIVES=2                           17.9 million
+ *     WORD_SLOTS=3                      32.5 million
+ *     LIVES=2 EXITS                     36.0 million, 2.0 GB            a test
+ *     HEAPS=2 LIVES=2 TAKES=0            9.7 million, 0.9 GB            a test
+ *     HEAPS=2 LIVES=2 TAKES=0 EXITS     21.3 million
  *     HEAPS=2 LIVES=2                  123.8 million, 5.7 GB with -DHC4 (by hash: a state may be taken for another)
  */
 #ifndef WORDS
@@ -107,7 +107,6 @@ byte in_program;      /* the slots that the program has */
 byte life;            /* how often the slab was taken from the pool */
 byte taken;           /* words allocated again in this life */
 byte busy;            /* processes between two steps of something */
-bool kept;            /* bin.kept: it is the empty slab that its bin keeps */
 bool last_free_own;   /* the last free that was counted was the owner's */
 bool yielded;         /* it gave a slot since it was last made current */
 
@@ -117,9 +116,9 @@ bool yielded;         /* it gave a slot since it was last made current */
 #define STILL_MINE(born) assert(life == (born) && state != POOLED)
 
 /* Every process has these. FINISH forgets them, so that states which differ in nothing that matters are one state. */
-#define VARIABLES byte word, bits, old, now, freed, born, locking, need; bool dry, keep, second
+#define VARIABLES byte word, bits, old, now, freed, born, locking, need; bool dry, second
 #define FORGET word = 0; bits = 0; old = 0; now = 0; freed = 0; born = 0; locking = 0; need = 0; dry = false; \
-    keep = false; second = false
+    second = false
 #define FINISH FORGET; busy--; goto idle
 
 /* Used within one step only. */
@@ -142,11 +141,7 @@ inline judge() {
     usable = freed + UNUSED + (DISTANCE(now, popped) > 0 -> DISTANCE(now, popped) : 0);
     assert(out >= 0 && usable <= CAPACITY);
     if
-    :: out == 0 && !kept -> if :: keep = true :: keep = false fi /* does the bin keep another one already? */
-    :: else -> keep = (out == 0)
-    fi;
-    if
-    :: out == 0 && !keep ->
+    :: out == 0 ->
         assert(in_program == 0);
         state = POOLED; owner = NOBODY; revisit = false;
         own_free = 0; freed_count = 0; settle_at = 0; granted = 0; group_taken = 0; popped = 0;
@@ -155,9 +150,8 @@ inline judge() {
         FINISH
     :: else
     fi;
-    kept = keep;
     if
-    :: state == PARKED && (keep || (usable >= RIPE && !dry)) -> state = AVAILABLE
+    :: state == PARKED && usable >= RIPE && !dry -> state = AVAILABLE
     :: else
     fi;
     missing = (state == PARKED && usable < RIPE && RIPE - usable < out -> RIPE - usable : out)
@@ -201,7 +195,7 @@ inline look_as_pusher() {
         judge();
         countdown = settle_at - freed;
 #ifndef WITHOUT_REVISIT
-        revisit = (keep -> false : revisit || countdown <= 0 || countdown > out);
+        revisit = (revisit || countdown <= 0 || countdown > out);
 #endif
 #ifndef WITHOUT_COUNTDOWN
         need = (countdown <= 0 || countdown >= missing -> 1 : missing - countdown + 1)
@@ -211,11 +205,7 @@ inline look_as_pusher() {
     }
     atomic {
         notify_at = (now + need) % WRAP; notify_all = false;
-        now = 0; need = 0; freed = 0;
-        if
-        :: keep -> locked[locking] = false; FINISH
-        :: else
-        fi
+        now = 0; need = 0; freed = 0
     }
 #ifndef WITHOUT_RECOUNT
     atomic { freed = freed_count }
@@ -318,7 +308,7 @@ idle:
         life++; owner = me; state = CURRENT;
         settle_at = SETTLE_NEVER; notify_at = (pushed + EVER) % WRAP; notify_all = false; popped = pushed;
         group = 0; top = 0; yielded = true;
-        assert(!revisit && !kept)
+        assert(!revisit)
     }
 
     /* allocates from the current slab: a word that was freed locally */
@@ -398,7 +388,7 @@ collect_word:
     /* takes up the available slab */
     :: atomic {
         owner == me && state == AVAILABLE && !locked[me] ->
-        state = CURRENT; revisit = false; kept = false; yielded = false;
+        state = CURRENT; revisit = false; yielded = false;
         settle_at = SETTLE_NEVER; notify_at = (pushed + EVER) % WRAP; notify_all = false
     }
 
@@ -476,7 +466,7 @@ end:
         assert((group != 0) == (top != 0));
         assert(freed_count == COUNT(own_free) && WAITING == REMOTE(0) + REMOTE(1));
         assert(!locked[0] && !locked[1] && !notify_all);
-        assert(!IDLE || in_program != 0 || kept || (revisit && last_free_own))
+        assert(!IDLE || in_program != 0 || (revisit && last_free_own))
     }
     od
 }
