@@ -14,7 +14,7 @@ using bench::Block;
 using bench::page;
 
 constexpr size_t blocks = 32;
-constexpr size_t mebibyte_pages = 256;
+const size_t mebibyte_pages = bench::scaled(256);
 const size_t replacements = bench::scaled(512);
 
 // From 1 to 32 MiB, every size as likely as any other: half the bytes are in blocks above 22 MiB.

@@ -46,7 +46,7 @@ class Server
             sessions_[i].random = bench::Random(i);
             for (bench::Block &object : sessions_[i].objects)
                 fill(object, sessions_[i].random);
-            queue_[i] = &sessions_[i];
+            queue_[i] = i;
         }
     }
     ~Server()
@@ -61,31 +61,32 @@ class Server
     void work()
     {
         for (size_t i = 0; i < sessions_per_worker; i++) {
-            Session &session = take();
+            const size_t index = take();
+            Session &session = sessions_[index];
             for (size_t replaced = 0; replaced < session_objects; replaced++) {
                 bench::Block &object = session.objects[session.random.below(session_objects)];
                 release(object);
                 fill(object, session.random);
             }
-            put_back(session);
+            put_back(index);
         }
     }
 
   private:
-    Session &take()
+    size_t take()
     {
         const std::lock_guard<std::mutex> lock(lock_);
-        return *queue_[taken_++ % queue_.size()];
+        return queue_[taken_++ % queue_.size()];
     }
-    void put_back(Session &session)
+    void put_back(size_t session)
     {
         const std::lock_guard<std::mutex> lock(lock_);
-        queue_[put_back_++ % queue_.size()] = &session;
+        queue_[put_back_++ % queue_.size()] = session;
     }
 
     bench::Array<Session> sessions_;
     std::mutex lock_;
-    bench::Array<Session *> queue_;
+    bench::Array<size_t> queue_; // of sessions
     size_t taken_ = 0;
     size_t put_back_ = 0;
 };
