@@ -11,6 +11,10 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24 /* Linux 5.18 */
+#endif
+
 static atomic_long calls, failed;
 static atomic_long fail_first, fail_last; /* of the calls; 0: none */
 static const char *_Atomic first_name;
@@ -30,8 +34,15 @@ long os_faults_count(void) { return atomic_load(&failed); }
 
 const char *os_faults_first(void) { return atomic_load(&first_name); }
 
-static bool fails(const char *name)
+static void (*_Atomic watcher)(bool gives_back);
+
+void os_faults_watch(void (*watch)(bool gives_back)) { atomic_store(&watcher, watch); }
+
+static bool fails(const char *name, bool gives_back)
 {
+    void (*watch)(bool) = atomic_load(&watcher);
+    if (watch != NULL)
+        watch(gives_back);
     long first = atomic_load(&fail_first);
     if (first == 0)
         return false;
@@ -59,24 +70,25 @@ void *__wrap_mremap(void *start, size_t size, size_t new_size, int flags, ...);
 
 void *__wrap_mmap(void *start, size_t size, int protection, int flags, int file, off_t offset)
 {
-    return fails("mmap") ? MAP_FAILED : __real_mmap(start, size, protection, flags, file, offset);
+    return fails("mmap", false) ? MAP_FAILED : __real_mmap(start, size, protection, flags, file, offset);
 }
 
 int __wrap_mprotect(void *start, size_t size, int protection)
 {
-    return fails("mprotect") ? -1 : __real_mprotect(start, size, protection);
+    return fails("mprotect", false) ? -1 : __real_mprotect(start, size, protection);
 }
 
-int __wrap_munmap(void *start, size_t size) { return fails("munmap") ? -1 : __real_munmap(start, size); }
+int __wrap_munmap(void *start, size_t size) { return fails("munmap", true) ? -1 : __real_munmap(start, size); }
 
 int __wrap_madvise(void *start, size_t size, int advice)
 {
-    return fails("madvise") ? -1 : __real_madvise(start, size, advice);
+    bool gives_back = advice == MADV_DONTNEED || advice == MADV_DONTNEED_LOCKED;
+    return fails("madvise", gives_back) ? -1 : __real_madvise(start, size, advice);
 }
 
 void *__wrap_mremap(void *start, size_t size, size_t new_size, int flags, ...)
 {
-    if (fails("mremap"))
+    if (fails("mremap", false))
         return MAP_FAILED;
     if ((flags & MREMAP_FIXED) == 0)
         return __real_mremap(start, size, new_size, flags);
@@ -104,7 +116,7 @@ int __wrap_pthread_key_create(pthread_key_t *key, void (*destructor)(void *))
 
 int __wrap_pthread_setspecific(pthread_key_t key, const void *value)
 {
-    return fails("pthread_setspecific") ? ENOMEM : __real_pthread_setspecific(key, value);
+    return fails("pthread_setspecific", false) ? ENOMEM : __real_pthread_setspecific(key, value);
 }
 
 int os_faults_set_specific(pthread_key_t key, const void *value) { return __real_pthread_setspecific(key, value); }

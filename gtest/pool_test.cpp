@@ -1,0 +1,492 @@
+// What is cached between two lives: empty slabs, and large blocks that were freed. How much of it there is, for how long,
+// who takes it; and that memory goes back to the system without anybody waiting for that.
+#include "os_faults.h"
+#include "slabs.h"
+#include "worker.h"
+
+#include <atomic>
+#include <functional>
+#include <set>
+#include <thread>
+
+namespace
+{
+
+using namespace slabs;
+using support::KiB, support::MiB;
+
+constexpr size_t large_slab = 2 * MiB, small_slab = 64 * KiB;
+constexpr Request in_small = {8192, 0}, in_large = {64 * KiB, 0}, also_in_large = {128 * KiB, 0};
+
+constexpr std::pair<alloc_option, size_t> defaults[] = {{ALLOC_OPTION_PURGE_AGE, 100},
+                                                        {ALLOC_OPTION_CACHE_LIMIT, 32 * MiB},
+                                                        {ALLOC_OPTION_LARGE_CACHE_LIMIT, 384 * MiB},
+                                                        {ALLOC_OPTION_MAPPED_LIMIT, 0}};
+constexpr uint32_t age = 100;
+
+struct alloc_stats stats()
+{
+    struct alloc_stats all;
+    alloc_stats(&all, sizeof all);
+    return all;
+}
+
+void set(alloc_option option, size_t value) { ASSERT_EQ(alloc_option_set(option, value), 0); }
+
+// In a thread of its own, where there are threads; it has ended when this returns.
+void elsewhere(const std::function<void()> &body)
+{
+#if ALLOC_THREADS
+    std::thread(body).join();
+#else
+    body();
+#endif
+}
+
+class Cached : public testing::Test
+{
+  protected:
+    uint32_t now = 1000;
+
+    void SetUp() override
+    {
+        for (auto [option, value] : defaults)
+            set(option, value);
+        engine_set_clock(now);
+        purge_all();
+    }
+
+    void TearDown() override
+    {
+        os_faults_watch(nullptr);
+        engine_validate();
+    }
+
+    static void purge_all()
+    {
+        while (alloc_purge() != 0)
+            ;
+        EXPECT_EQ(stats().cached_bytes, 0u);
+        EXPECT_EQ(stats().large_cached_bytes, 0u);
+    }
+
+    void pass(uint32_t milliseconds) { engine_set_clock(now += milliseconds); }
+};
+
+// ---- empty slabs --------------------------------------------------------------------------------------------------
+
+class Pool : public Cached
+{
+  protected:
+    // Full slabs, each with a mark in its memory that is there for as long as the memory is.
+    static std::vector<Slots> fill_marked(Request request, size_t count)
+    {
+        Population population = fill(request, count);
+        for (const Slots &slots : population.full)
+            std::memset(last_word(slots, request), 1, sizeof(uint64_t));
+        release_slots(population.rest, request);
+        return population.full;
+    }
+
+    static bool has_memory(const Slots &slots, Request request)
+    {
+        return !support::is_zero(last_word(slots, request), 0, sizeof(uint64_t));
+    }
+
+    static void give_back(const Slots &slots, Request request)
+    {
+        release_slots(slots, request);
+        EXPECT_EQ(view(slots.front()).state, VIEW_POOLED);
+    }
+
+  private:
+    static char *last_word(const Slots &slots, Request request)
+    {
+        return static_cast<char *>(slots.back()) + request.size - sizeof(uint64_t);
+    }
+};
+
+// Whoever emptied it, it is for everybody: for other threads, and for other classes of its kind.
+TEST_F(Pool, ASlabThatWasEmptiedIsTakenAtOnce)
+{
+    constexpr size_t count = 6;
+    std::vector<Slots> slabs;
+    elsewhere([&] { slabs = fill_marked(in_large, count); });
+    elsewhere([&] {
+        for (const Slots &slots : slabs)
+            release_slots(slots, in_large);
+    });
+    std::set<const slab *> emptied;
+    for (const Slots &slots : slabs)
+        emptied.insert(view(slots.front()).slab);
+    const struct alloc_stats before = stats();
+    EXPECT_GE(before.slabs_cached, count);
+    elsewhere([&] {
+        Population taken = fill(also_in_large, count - 1);
+        for (const Slots &slots : taken.full)
+            EXPECT_EQ(emptied.count(view(slots.front()).slab), 1u);
+        EXPECT_EQ(stats().slabs_fresh, before.slabs_fresh);
+        EXPECT_LE(stats().committed_bytes, before.committed_bytes + large_slab) << "for its metadata";
+        for (const Slots &slots : taken.full)
+            release_slots(slots, also_in_large);
+        release_slots(taken.rest, also_in_large);
+    });
+}
+
+TEST_F(Pool, TheSlabGivenBackLastIsTakenFirst)
+{
+    std::vector<Slots> slabs = fill_marked(in_large, 4);
+    std::vector<const slab *> order;
+    for (size_t i : {2, 0, 3, 1}) {
+        order.push_back(view(slabs[i].front()).slab);
+        give_back(slabs[i], in_large);
+    }
+    for (; !order.empty(); order.pop_back()) {
+        const void *slot = support::allocate(also_in_large);
+        while (view(slot).slab != order.back() && std::count(order.begin(), order.end(), view(slot).slab) == 0)
+            slot = support::allocate(also_in_large);
+        EXPECT_EQ(view(slot).slab, order.back());
+    }
+}
+
+// After every single free, and whatever the kind.
+TEST_F(Pool, NoMoreThanTheLimitIsCached)
+{
+    for (size_t limit : {size_t{0}, 1 * MiB, 4 * MiB, 7 * MiB + 5}) {
+        set(ALLOC_OPTION_CACHE_LIMIT, limit);
+        std::vector<Slots> large = fill_marked(in_large, 6), small = fill_marked(in_small, 14);
+        purge_all();
+        size_t expected = 0;
+        auto empty = [&](const Slots &slots, Request request, size_t bytes) {
+            give_back(slots, request);
+            const bool fits = expected + bytes <= limit;
+            expected += fits ? bytes : 0;
+            EXPECT_EQ(stats().cached_bytes, expected);
+            EXPECT_EQ(has_memory(slots, request), fits) << "what is above the limit goes back as it comes in";
+        };
+        for (size_t i = 0; i < large.size(); i++) {
+            empty(small[2 * i], in_small, small_slab);
+            empty(large[i], in_large, large_slab);
+            empty(small[2 * i + 1], in_small, small_slab);
+        }
+        for (size_t i = 2 * large.size(); i < small.size(); i++)
+            empty(small[i], in_small, small_slab);
+        purge_all();
+    }
+}
+
+TEST_F(Pool, NothingIsCachedWhereItMayHaveNoAge)
+{
+    set(ALLOC_OPTION_PURGE_AGE, 0);
+    std::vector<Slots> slabs = fill_marked(in_large, 3);
+    purge_all();
+    for (const Slots &slots : slabs) {
+        give_back(slots, in_large);
+        EXPECT_FALSE(has_memory(slots, in_large));
+    }
+    EXPECT_EQ(stats().cached_bytes, 0u);
+}
+
+// What is resident, not only what the engine says.
+TEST_F(Pool, MemoryBeyondTheLimitIsTheSystems)
+{
+    constexpr size_t count = 40;
+    set(ALLOC_OPTION_CACHE_LIMIT, 4 * MiB);
+    std::vector<Slots> slabs = fill_marked(in_large, count);
+    for (const Slots &slots : slabs)
+        for (void *slot : slots)
+            std::memset(slot, 1, in_large.size);
+    const size_t before = support::resident_bytes();
+    for (const Slots &slots : slabs)
+        release_slots(slots, in_large);
+    EXPECT_LT(support::resident_bytes(), before - (count * large_slab - 4 * MiB) + 2 * MiB);
+}
+
+class AgedPool : public Pool, public testing::WithParamInterface<uint32_t>
+{
+  protected:
+    // Five slabs given back 10 milliseconds apart, with the first of them 50 milliseconds old.
+    std::vector<Slots> slabs;
+    std::vector<Slots> others; // that can be given back at any time
+    size_t next_other = 0;
+
+    void SetUp() override
+    {
+        now = GetParam();
+        Pool::SetUp();
+        slabs = fill_marked(in_large, 5);
+        others = fill_marked(in_small, 12);
+        purge_all();
+        for (const Slots &slots : slabs) {
+            give_back(slots, in_large);
+            pass(10);
+        }
+    }
+
+    void expect_memory_but_of(size_t first) const
+    {
+        for (size_t i = 0; i < slabs.size(); i++)
+            EXPECT_EQ(has_memory(slabs[i], in_large), i >= first) << "slab " << i << " of " << first << " purged";
+    }
+
+    void give_back_another() { give_back(others[next_other++], in_small); }
+
+    void TearDown() override
+    {
+        while (next_other < others.size())
+            give_back_another();
+        Pool::TearDown();
+    }
+};
+
+// The clock starts where it pleases, and wraps.
+INSTANTIATE_TEST_SUITE_P(At, AgedPool, testing::Values(0, 1000, uint32_t{INT32_MAX} - 20, UINT32_MAX - 20),
+                         testing::PrintToStringParamName());
+
+TEST_P(AgedPool, OneGoesBackForEachThatComesIn)
+{
+    pass(49);
+    give_back_another();
+    expect_memory_but_of(0);
+    pass(1); // the first is of age
+    give_back_another();
+    expect_memory_but_of(1);
+    give_back_another();
+    expect_memory_but_of(1);
+    pass(1000); // all are
+    for (size_t purged = 2; purged <= slabs.size(); purged++) {
+        give_back_another();
+        expect_memory_but_of(purged);
+    }
+}
+
+// The one that is taken is the newest, which stays what it is however old.
+TEST_P(AgedPool, OneGoesBackForEachThatIsTaken)
+{
+    pass(60);
+    Slots taken;
+    size_t left = slabs.size();
+    while (left > 3) {
+        taken.push_back(support::allocate(also_in_large));
+        left -= view(taken.back()).slab == view(slabs[left - 1].front()).slab;
+    }
+    expect_memory_but_of(2);
+    release_slots(taken, also_in_large);
+}
+
+TEST_P(AgedPool, TheAgeMayBeChanged)
+{
+    set(ALLOC_OPTION_PURGE_AGE, 45);
+    give_back_another();
+    expect_memory_but_of(1);
+    give_back_another();
+    expect_memory_but_of(1);
+    set(ALLOC_OPTION_PURGE_AGE, 1'000'000);
+    pass(999'000);
+    give_back_another();
+    expect_memory_but_of(1);
+}
+
+// A thread that reads the clock, waits for the lock, and finds what came in since: that is new, not very old.
+TEST_P(AgedPool, WhatCameInAfterTheClockWasReadIsNew)
+{
+    pass(1000);
+    for (size_t i = 0; i < slabs.size(); i++)
+        give_back_another();
+    expect_memory_but_of(slabs.size());
+    const Slots newest = fill_marked(in_large, 1).front();
+    purge_all();
+    give_back(newest, in_large);
+    pass(UINT32_MAX); // 1 back
+    give_back_another();
+    EXPECT_TRUE(has_memory(newest, in_large));
+}
+
+TEST_P(AgedPool, APurgeGivesBackTheOldest)
+{
+    for (size_t purged = 1; purged <= slabs.size(); purged++) {
+        while (stats().cached_bytes > (slabs.size() - purged) * large_slab) // not every step is one of the pool's
+            ASSERT_EQ(alloc_purge(), 1);
+        expect_memory_but_of(purged);
+    }
+}
+
+// ---- large blocks -------------------------------------------------------------------------------------------------
+
+class LargeCache : public Cached
+{
+  protected:
+    std::vector<void *> blocks;
+
+    void take(size_t count, size_t size)
+    {
+        for (; count > 0; count--) {
+            blocks.push_back(support::allocate({size, 0}));
+            std::memset(blocks.back(), 1, 16 * KiB);
+        }
+    }
+
+    void give(size_t count, size_t size, const std::function<void()> &after)
+    {
+        for (; count > 0; count--) {
+            alloc_free(blocks.back(), size);
+            blocks.pop_back();
+            after();
+        }
+    }
+};
+
+TEST_F(LargeCache, AFreedBlockIsTheNextOfItsSize)
+{
+    for (size_t size : {600 * KiB, 1 * MiB, 3 * MiB, 30 * MiB}) {
+        take(1, size);
+        void *block = blocks.back();
+        std::memset(block, 1, size);
+        const struct alloc_stats before = stats();
+        give(1, size, [] {});
+        EXPECT_GE(stats().large_cached_bytes, before.large_cached_bytes + size);
+        char *again = static_cast<char *>(alloc_zalloc(size));
+        EXPECT_EQ(again, block);
+        EXPECT_TRUE(support::is_zero(again, 0, size)) << "not known to be zero";
+        EXPECT_EQ(stats().reserved_bytes, before.reserved_bytes);
+        EXPECT_EQ(stats().committed_bytes, before.committed_bytes);
+        alloc_free(again, size);
+        purge_all();
+    }
+}
+
+TEST_F(LargeCache, HoldsNoMoreThanTheLimit)
+{
+    for (size_t limit : {size_t{0}, 1 * MiB, 10 * MiB, 31 * MiB}) {
+        set(ALLOC_OPTION_LARGE_CACHE_LIMIT, limit);
+        take(20, 3 * MiB);
+        size_t most = 0;
+        give(20, 3 * MiB, [&] {
+            EXPECT_LE(stats().large_cached_bytes, limit);
+            most = std::max(most, stats().large_cached_bytes);
+        });
+        EXPECT_GE(most + 2 * MiB, limit) << "but nearly as much";
+        purge_all();
+    }
+}
+
+// Without a limit of its own it holds what is live at most, or 32 MiB where that is little.
+TEST_F(LargeCache, HoldsNoMoreThanIsLive)
+{
+    take(40, 4 * MiB);
+    give(40, 4 * MiB, [&] { EXPECT_LE(stats().large_cached_bytes, std::max(stats().large_live_bytes, 32 * MiB)); });
+    EXPECT_EQ(stats().large_live, 0u);
+    EXPECT_GE(stats().large_cached_bytes, 30 * MiB);
+}
+
+// A limit that has become smaller is reached step by step: each block that comes in makes two go.
+TEST_F(LargeCache, ComesDownToALowerLimit)
+{
+    take(12, 4 * MiB);
+    give(8, 4 * MiB, [] {});
+    ASSERT_EQ(stats().large_cached_bytes, 32 * MiB);
+    set(ALLOC_OPTION_LARGE_CACHE_LIMIT, 2 * MiB);
+    give(4, 4 * MiB, [] {});
+    EXPECT_LE(stats().large_cached_bytes, 2 * MiB);
+}
+
+TEST_F(LargeCache, GivesBackWhatIsOfAge)
+{
+    const size_t sizes[] = {3 * MiB, 5 * MiB, 9 * MiB}; // of which none serves what follows
+    for (size_t size : sizes)
+        take(1, size);
+    for (size_t i = std::size(sizes); i-- > 0;) {
+        give(1, sizes[i], [] {});
+        pass(10);
+    }
+    ASSERT_EQ(stats().large_cached_bytes, 17 * MiB);
+    pass(age - 31);
+    take(1, 40 * MiB);
+    EXPECT_EQ(stats().large_cached_bytes, 17 * MiB);
+    pass(1);
+    take(1, 40 * MiB);
+    EXPECT_EQ(stats().large_cached_bytes, 8 * MiB) << "the one freed first";
+    pass(1000);
+    take(1, 40 * MiB);
+    take(1, 40 * MiB);
+    EXPECT_EQ(stats().large_cached_bytes, 0u) << "one for each block at least";
+    give(4, 40 * MiB, [] {});
+}
+
+// ---- without anybody waiting --------------------------------------------------------------------------------------
+
+#if ALLOC_THREADS
+
+std::atomic<size_t> gave_back, held_a_lock, held_another_lock;
+
+void watch(bool gives_back)
+{
+    gave_back += gives_back;
+    held_a_lock += gives_back && engine_holds_lock();
+    held_another_lock += engine_holds_lock_but_growth();
+}
+
+class Unwaited : public Cached
+{
+  protected:
+    void SetUp() override
+    {
+        Cached::SetUp();
+        gave_back = held_a_lock = held_another_lock = 0;
+        os_faults_watch(watch);
+    }
+};
+
+TEST_F(Unwaited, NoMemoryGoesBackInsideOfALock)
+{
+    set(ALLOC_OPTION_CACHE_LIMIT, 1 * MiB);
+    set(ALLOC_OPTION_LARGE_CACHE_LIMIT, 8 * MiB);
+    std::vector<std::thread> threads;
+    for (uint64_t stream = 0; stream < 3; stream++)
+        threads.emplace_back([stream] {
+            support::Random random(stream);
+            constexpr Request requests[] = {in_small, in_large, also_in_large, {64, 0}, {3000, 8}};
+            for (size_t i = 0; i < support::repetitions(80); i++) {
+                const Request request = requests[random.below(std::size(requests))];
+                Population population = fill(request, 1 + random.below(3));
+                const Request large = {700 * KiB + random.below(4 * MiB), 0};
+                void *block = support::allocate(large);
+                const size_t size = 700 * KiB + random.below(4 * MiB);
+                block = support::resize(block, large, size);
+                for (const Slots &slots : population.full)
+                    release_slots(slots, request);
+                release_slots(population.rest, request);
+                alloc_free(block, size);
+                if (random.one_in(8))
+                    engine_set_clock(static_cast<uint32_t>(1000 + 150 * i));
+                if (random.one_in(8))
+                    alloc_purge();
+            }
+        });
+    for (std::thread &thread : threads)
+        thread.join();
+    EXPECT_GT(gave_back, support::repetitions(80));
+    EXPECT_EQ(held_a_lock, 0u) << "of " << gave_back;
+    EXPECT_EQ(held_another_lock, 0u);
+    EXPECT_LE(stats().cached_bytes, 1 * MiB);
+
+    // No slab is lost, and none in two lists.
+    size_t pooled = 0;
+    for (const View &slab : all())
+        pooled += slab.state == VIEW_POOLED;
+    const struct alloc_stats now = stats();
+    EXPECT_EQ(now.slabs_cached + now.slabs_purged, pooled);
+}
+
+// That a call is made under a lock would be seen: address space grows under one.
+TEST_F(Unwaited, ALockThatIsHeldIsSeen)
+{
+    static std::atomic<size_t> growth;
+    os_faults_watch([](bool) { growth += engine_holds_lock() && !engine_holds_lock_but_growth(); });
+    engine_take_metadata(4 * MiB);
+    EXPECT_GT(growth, 0u);
+}
+
+#endif
+
+} // namespace
