@@ -2,6 +2,8 @@
 // refused cleanly, and what was freed can be had again.
 #include "support.h"
 
+#include <alloc/alloc_ext.h>
+
 #include <cerrno>
 #include <memory>
 #include <sys/mman.h>
@@ -49,6 +51,13 @@ class Blocks
     std::vector<void *> blocks;
 };
 
+struct alloc_stats stats()
+{
+    struct alloc_stats stats;
+    EXPECT_EQ(alloc_stats(&stats, sizeof stats), 0);
+    return stats;
+}
+
 // Whether every family of blocks can be had, written to, and given back.
 bool is_usable()
 {
@@ -67,8 +76,8 @@ bool is_usable()
 // ---- addresses and data -----------------------------------------------------------------------------------------------
 
 struct Limit {
-    int resource;
     const char *name;
+    __rlimit_resource resource;
     size_t bytes; // left to the process
     size_t usable;
 };
@@ -76,43 +85,243 @@ struct Limit {
 std::ostream &operator<<(std::ostream &out, const Limit &limit) { return out << limit.name; }
 
 constexpr Limit limits[] = {
-    {RLIMIT_AS, "Addresses", 1024 * MiB, 800 * MiB},
-    {RLIMIT_DATA, "Data", 256 * MiB, 200 * MiB}, // counts what is writable, as vm.overcommit_memory=2 does
+    {"Addresses", RLIMIT_AS, 1024 * MiB, 800 * MiB},
+    {"Data", RLIMIT_DATA, 256 * MiB, 200 * MiB}, // counts what is writable, as vm.overcommit_memory=2 does
 };
 
 class Limited : public testing::TestWithParam<std::tuple<Limit, Request>>
 {
+  protected:
+    const Limit limit = std::get<Limit>(GetParam());
+    const Request request = std::get<Request>(GetParam());
+
+    void SetUp() override
+    {
+        if (TEST_SANITIZED)
+            GTEST_SKIP() << "a sanitizer needs more than any limit leaves";
+    }
+
+    // Leaves so much to this process.
+    void begin() const
+    {
+        const char *used = limit.resource == RLIMIT_AS ? "VmSize:" : "VmData:";
+        const rlimit bounds = {process_bytes("/proc/self/status", used) + limit.bytes, RLIM_INFINITY};
+        ASSERT_EQ(setrlimit(limit.resource, &bounds), 0);
+    }
+
+    void end() const
+    {
+        const rlimit bounds = {RLIM_INFINITY, RLIM_INFINITY};
+        ASSERT_EQ(setrlimit(limit.resource, &bounds), 0);
+    }
+
+    // Blocks as many as there could be, and something for whatever reports a failure.
+    Blocks blocks{2 * limit.bytes / 1000};
+    std::unique_ptr<char[]> spare{new char[1 * MiB]};
 };
 
-INSTANTIATE_TEST_SUITE_P(In, Limited,
-                         testing::Combine(testing::ValuesIn(limits),
-                                          testing::Values(Request{100, 4}, Request{64 * KiB, 0}, Request{512 * KiB, 0},
-                                                          Request{1 * MiB, 0}, Request{3 * MiB, 4096},
-                                                          Request{16 * MiB, 4096})),
+constexpr Request requests[] = {{1000, 8},    {8192, 0},       {64 * KiB, 0},    {512 * KiB, 0},
+                                {1 * MiB, 0}, {3 * MiB, 4096}, {16 * MiB, 4096}, {16 * MiB, 0}};
+
+INSTANTIATE_TEST_SUITE_P(In, Limited, testing::Combine(testing::ValuesIn(limits), testing::ValuesIn(requests)),
                          [](const auto &info) {
-                             return std::string(std::get<0>(info.param).name) +
-                                    std::to_string(std::get<1>(info.param).size);
+                             const Request request = std::get<Request>(info.param);
+                             return std::string(std::get<Limit>(info.param).name) + std::to_string(request.size) +
+                                    (request.align == 0 ? "" : "At" + std::to_string(request.align));
                          });
 
-TEST_P(Limited, LeavesMostOfItToBlocks)
+TEST_P(Limited, LeavesMostOfItToBlocksAgainAndAgain)
 {
-    if (TEST_SANITIZED)
-        GTEST_SKIP() << "a sanitizer needs more than any limit leaves";
-    const auto [limit, request] = GetParam();
-    expect_in_child([limit = limit, request = request] {
-        Blocks blocks(2 * limit.bytes / request.size);
-        std::unique_ptr<char[]> spare(new char[1 * MiB]); // for whatever reports a failure
-        const size_t used = limit.resource == RLIMIT_AS ? mapped_bytes() : process_bytes("/proc/self/status", "VmData:");
-        const rlimit resource_limit = {used + limit.bytes, RLIM_INFINITY};
-        ASSERT_EQ(setrlimit(static_cast<__rlimit_resource_t>(limit.resource), &resource_limit), 0);
+    expect_in_child([this] {
+        begin();
         const size_t count = blocks.exhaust(request);
-        EXPECT_GE(count * request.size, limit.usable / (ALLOC_DEBUG ? 4 : 1)) << count;
+        EXPECT_GE(count * request.size, limit.usable / (ALLOC_DEBUG ? 4 : 1));
         blocks.release_all(request);
         EXPECT_GE(blocks.exhaust(request), count - count / 16);
         blocks.release_all(request);
         spare.reset();
-        const rlimit none = {RLIM_INFINITY, RLIM_INFINITY};
-        ASSERT_EQ(setrlimit(static_cast<__rlimit_resource_t>(limit.resource), &none), 0);
+        end();
+        EXPECT_TRUE(is_usable());
+    });
+}
+
+// Whatever it was used for before. Only addresses stay what they are, once there are slabs.
+TEST_P(Limited, LeavesMostOfItToBlocksOfOtherSizes)
+{
+    for (Request other : {Request{1000, 8}, {64 * KiB, 0}, {16 * MiB, 0}})
+        if (limit.resource == RLIMIT_DATA || request.size > slot_size_max || other.size <= slot_size_max)
+            expect_in_child([this, other] {
+                begin();
+                blocks.exhaust(request);
+                blocks.release_all(request);
+                alloc_trim();
+                EXPECT_GE(blocks.exhaust(other) * other.size, limit.usable / (ALLOC_DEBUG ? 4 : 1)) << other;
+                blocks.release_all(other);
+            });
+}
+
+// ---- mappings -----------------------------------------------------------------------------------------------------------
+
+// Takes all the mappings that a process may have, and gives some back: pages that are no mapping with their neighbours.
+class Mappings
+{
+  public:
+    Mappings()
+    {
+        void *reserved = mmap(nullptr, most * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        start = reserved == MAP_FAILED ? nullptr : static_cast<char *>(reserved);
+        while (start != nullptr && next < most && protect(PROT_READ))
+            next += 2;
+    }
+    ~Mappings() { munmap(start, most * page); }
+    Mappings(const Mappings &) = delete;
+    Mappings &operator=(const Mappings &) = delete;
+
+    bool are_all() const { return start != nullptr && next < most; }
+
+    void give_back(size_t count)
+    {
+        for (size_t i = 0; i < count; i += 2) {
+            next -= 2;
+            EXPECT_TRUE(protect(PROT_NONE));
+        }
+    }
+
+  private:
+    bool protect(int protection) const { return mprotect(start + next * page, page, protection) == 0; }
+
+    static constexpr size_t most = size_t{1} << 20;
+    const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    char *start;
+    size_t next = 1;
+};
+
+// Whole mappings, freed in an order that cuts mappings in two, and slabs. The kernel may refuse to unmap, too: then the
+// memory goes back, and some addresses stay.
+TEST(FewMappings, AreUsedUpAndSurvived)
+{
+    if (TEST_SANITIZED)
+        GTEST_SKIP() << "a sanitizer needs mappings of its own";
+    seed();
+    expect_in_child([] {
+        std::vector<std::pair<void *, Request>> blocks;
+        blocks.reserve(1000);
+        ASSERT_TRUE(is_usable());
+        const size_t unknown = mapped_bytes() - stats().reserved_bytes, resident = resident_bytes();
+        size_t served = 0, refused = 0;
+        {
+            Mappings mappings;
+            if (!mappings.are_all())
+                return;
+            Random random(1);
+            for (size_t round = 0; round < 20; round++) {
+                mappings.give_back(4);
+                for (size_t i = 0; i < 200; i++) {
+                    Request request = random.request();
+                    if (random.one_in(2))
+                        request = {slot_size_max + random.below(4 * MiB), random.one_in(2) ? 0 : size_t{4 * KiB}};
+                    errno = 0;
+                    void *block = allocate(request);
+                    EXPECT_TRUE(block != nullptr || errno == ENOMEM);
+                    if (block != nullptr) {
+                        fill_edges(block, request.size, served++);
+                        blocks.push_back({block, request});
+                    } else {
+                        refused++;
+                    }
+                    if (!blocks.empty() && random.one_in(2)) {
+                        std::swap(blocks[random.below(blocks.size())], blocks.back());
+                        release(blocks.back().first, blocks.back().second);
+                        blocks.pop_back();
+                    }
+                }
+                for (auto &[block, request] : blocks)
+                    release(block, request);
+                blocks.clear();
+            }
+            alloc_trim();
+            EXPECT_LT(resident_bytes(), resident + 8 * MiB); // and what the kernel needs for mappings is not counted
+        }
+        EXPECT_GT(served, 0u);
+        EXPECT_GT(refused, 0u);
+        EXPECT_LT(mapped_bytes() - stats().reserved_bytes, unknown + 64 * MiB);
+        EXPECT_TRUE(is_usable());
+    });
+}
+
+// ---- locked memory ------------------------------------------------------------------------------------------------------
+
+class LockedMemory : public testing::TestWithParam<size_t>
+{
+  protected:
+    void SetUp() override
+    {
+        rlimit bounds;
+        getrlimit(RLIMIT_MEMLOCK, &bounds);
+        if (TEST_SANITIZED)
+            GTEST_SKIP() << "a sanitizer has more memory than can be locked";
+        if (mlockall(MCL_FUTURE) != 0)
+            GTEST_SKIP() << "this process may not lock memory";
+        munlockall();
+        if (bounds.rlim_max < limit)
+            GTEST_SKIP() << "this process may lock no more than " << bounds.rlim_max << " bytes";
+    }
+
+    const size_t limit = GetParam() * MiB;
+};
+
+INSTANTIATE_TEST_SUITE_P(OfMiB, LockedMemory, testing::Values(1, 8), testing::PrintToStringParamName());
+
+// More than it may lock, a process cannot have. What is only reserved counts, too.
+TEST_P(LockedMemory, IsUsedUpAndSurvived)
+{
+    for (Request request : requests)
+        expect_in_child([=] {
+            Blocks blocks(2 * limit / 1000 + 1);
+            std::unique_ptr<char[]> spare(new char[1 * MiB]);
+            ASSERT_EQ(mlockall(MCL_FUTURE), 0);
+            const rlimit bounds = {limit, limit};
+            ASSERT_EQ(setrlimit(RLIMIT_MEMLOCK, &bounds), 0);
+            ASSERT_TRUE(geteuid() != 0 || setresuid(65534, 65534, 65534) == 0) << "for the superuser there is no limit";
+            const size_t count = blocks.exhaust(request);
+            blocks.release_all(request);
+            EXPECT_GE(blocks.exhaust(request), count - count / 16);
+            blocks.release_all(request);
+            munlockall();
+            EXPECT_TRUE(is_usable());
+        });
+}
+
+// Where all is locked, what was freed and purged may still have its contents: no block is taken for zero that is not.
+TEST(AllMemoryLocked, ServesAnyNumberOfLives)
+{
+    if (TEST_SANITIZED)
+        GTEST_SKIP() << "a sanitizer has more memory than can be locked";
+    if (ALLOC_DEBUG)
+        GTEST_SKIP() << "a debug build keeps books in tables larger than memory, of which little is touched otherwise";
+    if (mlockall(MCL_CURRENT) != 0)
+        GTEST_SKIP() << "this process may not lock what it has";
+    munlockall();
+    seed();
+    expect_in_child([] {
+        ASSERT_EQ(mlockall(MCL_CURRENT | MCL_FUTURE), 0);
+        Random random(1);
+        std::vector<std::pair<void *, Request>> blocks;
+        for (size_t life = 0; life < 6 && !testing::Test::HasFailure(); life++) {
+            for (size_t i = 0; i < repetitions(2000); i++) {
+                const Request request = random.request();
+                void *block = allocate_zeroed(request);
+                ASSERT_NE(block, nullptr);
+                ASSERT_TRUE(is_zero(block, 0, request.size)) << request << " in life " << life;
+                std::memset(block, 0xff, request.size);
+                blocks.push_back({block, request});
+            }
+            for (auto &[block, request] : blocks)
+                release(block, request);
+            blocks.clear();
+            if (life % 2 == 0)
+                alloc_trim();
+        }
         EXPECT_TRUE(is_usable());
     });
 }
