@@ -15,7 +15,9 @@ build_needs='cmake=cmake ninja=ninja-build cc=gcc c++=g++ python3=python3'
 test_needs='pkg-config=pkg-config readelf=binutils'
 test_wants='gtest/gtest.h=libgtest-dev benchmark/benchmark.h=libbenchmark-dev abidiff=abigail-tools
     clang-tidy-14=clang-tidy clang-format-14=clang-format spin=spin valgrind=valgrind
-    node=nodejs npm=npm chromium=chromium
+    node=nodejs npm=npm chromium=chromium rustc=rustc
+    clang++-14=clang-14 sqlite3=sqlite3 redis-server=redis-server redis-benchmark=redis-tools /usr/sbin/nginx=nginx-light
+    git=git /usr/bin/shasum=perl ruby=ruby vim=vim
     aarch64-linux-gnu-gcc=gcc-aarch64-linux-gnu /usr/aarch64-linux-gnu/include/stdio.h=libc6-dev-arm64-cross'
 bench_wants='gtest/gtest.h=libgtest-dev benchmark/benchmark.h=libbenchmark-dev jemalloc/jemalloc.h=libjemalloc-dev
     mimalloc.h=libmimalloc-dev gperftools/tcmalloc.h=libgoogle-perftools-dev node=nodejs npm=npm'
@@ -41,7 +43,7 @@ missing() {
 }
 
 apt_get() {
-    set -- env DEBIAN_FRONTEND=noninteractive apt-get "$@"
+    set -- env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get "$@" # RUNLEVEL: servers are installed, not started
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
