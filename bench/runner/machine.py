@@ -18,14 +18,20 @@ def first_line(path, start=""):
     return next((line.removeprefix(start).strip("\t :") for line in lines if line.startswith(start)), UNKNOWN)
 
 
+def chosen(setting):
+    """Of a file that lists its choices, "always [madvise] never", the one in brackets."""
+    return setting.partition("[")[2].partition("]")[0] or setting
+
+
 def describe_machine():
+    kib = first_line("/proc/meminfo", "MemTotal").removesuffix(" kB")
     return {
         "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "processor": first_line("/proc/cpuinfo", "model name"),
         "processors": len(os.sched_getaffinity(0)),
-        "memory": first_line("/proc/meminfo", "MemTotal"),
+        "memory": f"{int(kib) / 2**20:.1f} GiB" if kib.isdigit() else kib,
         "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "huge_pages": first_line("/sys/kernel/mm/transparent_hugepage/enabled"),
+        "huge_pages": chosen(first_line("/sys/kernel/mm/transparent_hugepage/enabled")),
         "load_average": round(os.getloadavg()[0], 2),
     }
 
@@ -52,5 +58,5 @@ def describe_commit(source):
     commit = git(source, "show", "-s", "--format=%H%n%cI%n%s", "HEAD").splitlines()
     if len(commit) != 3:
         return {}
-    changed = bool(git(source, "status", "--porcelain", "--untracked-files=no", "--", "core", "abi"))
+    changed = bool(git(source, "status", "--porcelain", "--untracked-files=no", "--", ":/core", ":/abi"))
     return {"hash": commit[0], "date": commit[1], "subject": commit[2], "changed": changed}

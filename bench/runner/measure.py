@@ -22,6 +22,7 @@ Plan = namedtuple("Plan", "repetitions min_time time_limit")
 
 # Of a time limit, the part that one workload may take. A longer one is stopped early and left out.
 WORKLOAD_SHARE = 0.1
+TOLERANCE = 1.05  # of a time limit
 
 
 class Failure(Exception):
@@ -106,6 +107,11 @@ class Clock:
         """Of which is not known how long it takes."""
         return self.has_room(sum(self.seconds.values()) / max(1, len(self.seconds)))
 
+    def is_over(self, benchmark):
+        """Whether another repetition of it would exceed the limit by more than a machine that slows down excuses."""
+        limit = self.plan.time_limit
+        return limit is not None and self.elapsed() + self.seconds[benchmark] > TOLERANCE * limit
+
     def share(self, runs):
         """Seconds that one of so many runs of a workload may take."""
         limit = self.plan.time_limit
@@ -136,6 +142,9 @@ class Campaign:
         admitted = self.run_first(by_turns(self.benchmarks) if self.plan.time_limit else list(self.benchmarks))
         for repetition in range(1, self.plan.repetitions):
             for index, benchmark in enumerate(admitted):
+                if self.clock.is_over(benchmark):
+                    self.say("stopped for the time limit: everything takes longer than it did at first")
+                    return
                 self.run_one(repetition, index, benchmark, admitted[index + 1:])
 
     def run_first(self, benchmarks):

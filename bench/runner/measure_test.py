@@ -55,7 +55,8 @@ class Clocks(unittest.TestCase):
 class TimeLimit(unittest.TestCase):
     """The first repetition of workloads whose names say how many seconds a run of them takes."""
 
-    def campaign(self, benchmarks, limit, repetitions=3):
+    def campaign(self, benchmarks, limit, repetitions=3, slower=1):
+        """`slower`: how much so it gets after the first repetition."""
         self.said, time = [], Time()
         campaign = measure.Campaign({name: pathlib.Path(name) for name in ("x", "y")},
                                     {benchmark: ["x", "y"] for benchmark in benchmarks},
@@ -63,7 +64,7 @@ class TimeLimit(unittest.TestCase):
         campaign.clock = measure.Clock(campaign.plan, time)
 
         def run(executable, benchmark, _, timeout):
-            seconds = float(benchmark.split("/")[1])
+            seconds = float(benchmark.split("/")[1]) * (slower if timeout == measure.TIMEOUT else 1)
             time.now += min(seconds, timeout)
             if seconds > timeout:
                 raise measure.TimedOut("too slow")
@@ -89,6 +90,12 @@ class TimeLimit(unittest.TestCase):
         self.assertGreater(len(campaign.left_out), 0)
         self.assertEqual(len(campaign.entries), 6 * len(self.measured(campaign)))
         self.assertLessEqual(seconds, 60)
+
+    def test_a_machine_that_slows_down_does_not_exceed_the_limit_by_much(self):
+        campaign, seconds = self.campaign([f"{letter}/1" for letter in "abcdefgh"], 60, slower=3)
+        self.assertLessEqual(seconds, 60 * measure.TOLERANCE + 4)
+        self.assertTrue(any("stopped for the time limit" in line for line in self.said))
+        self.assertEqual({entry["repetition"] for entry in campaign.entries}, {0, 1})
 
     def test_one_that_takes_too_long_is_stopped_and_its_family_left_out(self):
         campaign, seconds = self.campaign(["long/100", "long/200", "short/0.1"], 60)

@@ -4,6 +4,7 @@ The merged file, results.json, is {"context": {...}, "benchmarks": [...]}: Googl
 allocator and repetition, and a context that says where, with what and of which commit they were measured."""
 
 import json
+import statistics
 
 from runner import names, stats
 
@@ -53,7 +54,7 @@ def analyse_allocator(runs):
     return {
         "time": stats.estimate(times(runs)),
         "memory": stats.estimate([peak_bytes(entry) for entry in runs]),
-        "counters": {key: stats.estimate([values[key] for values in shared]).median
+        "counters": {key: statistics.median(values[key] for values in shared)
                      for key in shared[0] if all(key in values for values in shared)},
     }
 

@@ -2,11 +2,12 @@
 import { element, table } from "./dom.js";
 import * as format from "./format.js";
 
-export function headline({ context }) {
+export function headline({ context, workloads }) {
     const { commit } = context;
     const of = commit.hash ? `Commit ${commit.hash.slice(0, 12)}${commit.changed ? " with changes" : ""}, “${commit.subject}”. ` : "";
-    return `${of}Measured ${context.date.slice(0, 10)} on ${context.processor}, ${context.processors} processors; medians of ` +
-        `${context.repetitions} repetitions.`;
+    const rest = context.left_out.length ? ` ${context.left_out.length} more workloads were left out for the time limit.` : "";
+    return `${of}Measured ${context.date.slice(0, 10)} on ${context.processor}, ${context.processors} processors: ` +
+        `${workloads.length} workloads, medians of ${context.repetitions} repetitions.${rest}`;
 }
 
 export function warning({ noise, workloads }) {

@@ -55,8 +55,9 @@ def measure(draw, change, noise, allocators):
             size = mib * (1 + len(allocator) % 4 / 20) * draw.uniform(0.98, 1.02)
             for repetition in range(REPETITIONS):
                 once = time * own * draw.lognormvariate(0, noise * (1 + index % 6))
-                data["benchmarks"].append(entry(name, allocator, once, repetition, size,
-                                                page_faults=round(size * 256), final_rss=size * 2**19))
+                peak = size * draw.lognormvariate(0, noise / 2)
+                data["benchmarks"].append(entry(name, allocator, once, repetition, peak,
+                                                page_faults=round(peak * 256), final_rss=peak * 2**19))
     data["context"]["failures"] = [f"bench_{FAILED[1]} {FAILED[0]}: SIGKILL"]
     return data
 

@@ -3,7 +3,7 @@
 // Environment: BUILD_DIR, where the page was bundled; PYTHON; CHROMIUM; ARTIFACTS, where results and screenshots go.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
@@ -247,6 +247,27 @@ test("a noisy run says so, and a quiet one does not", async () => {
     assert.equal(await noisy.isVisible("#noise"), true);
     assert.match(await noisy.textContent("#noise"), /too noisy/);
     assert.equal(await (await open()).page.isVisible("#noise"), false);
+});
+
+test("intervals are drawn: without them, charts have less ink", async () => {
+    const folder = join(ARTIFACTS, "certain");
+    mkdirSync(folder, { recursive: true });
+    const html = readFileSync(join(ARTIFACTS, "noisy", "dashboard.html"), "utf8");
+    const estimate = /\[(\d[\d.]*),\d[\d.]*,\d[\d.]*\]/g;
+    writeFileSync(join(folder, "dashboard.html"), html.replace(estimate, "[$1,$1,$1]"));
+    const sharp = { deviceScaleFactor: 2 }; // thin lines have pixels of their exact colour
+    const [noisy, certain] = [(await open("noisy", sharp)).page, (await open("certain", sharp)).page];
+    for (const page of [noisy, certain])
+        await page.selectOption("#history-workload", "server/threads:16");
+    const colours = ["--series-0", "--series-2", "--series-3", "--series-4", "--faster", "--slower", "--even"];
+    const ink = async (page, kind) => {
+        const counts = await Promise.all((await figures(page, kind).all()).map((canvas) => pixels(canvas, ...colours)));
+        return counts.flat().reduce((sum, count) => sum + count, 0);
+    };
+    for (const kind of ["#verdict", "#cost .pair > :first-child", "#cost .pair > :last-child", "#threads", "#size", "#history"]) {
+        const [less, more] = [await ink(certain, kind), await ink(noisy, kind)];
+        assert.ok(more > 1.05 * less, `${kind}: ${more} of ${less}`);
+    }
 });
 
 // Of two colours, by the definition of the Web Content Accessibility Guidelines.
