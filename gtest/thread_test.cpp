@@ -1,5 +1,5 @@
 // Threads: frees by owners and by others in every order, against a model where one thread runs at a time and against
-// contents where all do; and memory that others free comes back, also to an owner that sleeps or is gone.
+// contents where all do; and what others free serves again, also when its owner is gone.
 #include "shadow.h"
 #include "support.h"
 #include "worker.h"
@@ -13,10 +13,6 @@ using namespace support;
 
 namespace
 {
-
-// What the library may keep of what was freed, for whoever comes next: 32 MiB of empty slabs and one slab for each heap
-// and size class in use; in a debug build, what it knows of each address besides.
-constexpr size_t kept_bytes = (ALLOC_DEBUG ? 56 : 40) * MiB;
 
 // ---- one thread at a time -----------------------------------------------------------------------------------------
 
@@ -331,86 +327,6 @@ TEST_P(FreedByOthers, IsReusedWhileTheSlabIsInUse)
 }
 
 INSTANTIATE_TEST_SUITE_P(OfSize, FreedByOthers, testing::Values(1, 16, 64, 1024, 8192, 65536, 524288),
-                         testing::PrintToStringParamName());
-
-// ---- memory goes back ---------------------------------------------------------------------------------------------
-
-class GivenBack : public FreedByOthers
-{
-  protected:
-    static constexpr size_t live_bytes = (ALLOC_DEBUG ? 96 : 192) * MiB;
-
-    GivenBack() { blocks.resize(live_bytes / GetParam()); }
-
-    void SetUp() override
-    {
-        if (TEST_SANITIZED)
-            GTEST_SKIP() << "a sanitizer's own memory grows with what is touched";
-    }
-
-    // Each of the threads frees an equal share of every slab, at the same time.
-    void free_by(size_t threads)
-    {
-        std::vector<std::thread> freers;
-        for (size_t number = 0; number < threads; number++)
-            freers.emplace_back([this, number, threads] {
-                for (size_t i = number; i < blocks.size(); i += threads)
-                    release(blocks[i], request);
-            });
-        for (std::thread &freer : freers)
-            freer.join();
-    }
-};
-
-TEST_P(GivenBack, WhileTheOwnerSleeps)
-{
-    const size_t before = resident_bytes();
-    Worker owner;
-    owner.run([this] { allocate_all(); });
-    EXPECT_GT(resident_bytes(), before + kept_bytes); // or else there is nothing to give back
-    free_by(2);
-    EXPECT_LT(resident_bytes(), before + kept_bytes);
-}
-
-TEST_P(GivenBack, WhenTheOwnerFreedHalfOfEverySlabAndSleeps)
-{
-    const size_t before = resident_bytes();
-    Worker owner;
-    owner.run([this] {
-        allocate_all();
-        for (size_t i = 0; i < blocks.size(); i += 2)
-            release(blocks[i], request);
-    });
-    std::thread([this] {
-        for (size_t i = 1; i < blocks.size(); i += 2)
-            release(blocks[i], request);
-    }).join();
-    EXPECT_LT(resident_bytes(), before + kept_bytes);
-}
-
-TEST_P(GivenBack, WhenTheOwnerHasExited)
-{
-    const size_t before = resident_bytes();
-    std::thread([this] { allocate_all(); }).join();
-    free_by(3);
-    EXPECT_LT(resident_bytes(), before + kept_bytes);
-}
-
-// The last few that it frees are far apart: what a heap holds back for its next allocations must not keep their slabs.
-TEST_P(GivenBack, WhenTheOwnerFreedAllAndExited)
-{
-    const size_t before = resident_bytes();
-    std::thread([this] {
-        allocate_all();
-        const size_t stride = blocks.size() / 8;
-        for (size_t first = 0; first < stride; first++)
-            for (size_t i = first; i < blocks.size(); i += stride)
-                release(blocks[i], request);
-    }).join();
-    EXPECT_LT(resident_bytes(), before + kept_bytes);
-}
-
-INSTANTIATE_TEST_SUITE_P(OfSize, GivenBack, testing::Values(16, 64, 1024, 4096, 8192),
                          testing::PrintToStringParamName());
 
 } // namespace
