@@ -122,20 +122,29 @@ static bool wants_huge_pages(const struct bin *bin)
     }
 }
 
-/* A slab for a bin, of the kind that its growth asks for. The kind is a preference: where memory is short, another one
- * may be left. */
+/* The kind is a preference: where memory is short, there may be a slab of another. */
+static struct slab *take_of_any_kind(enum slab_kind kind, bool may_be_small)
+{
+    struct slab *slab = slab_take(kind);
+    if (slab == NULL && kind != SLAB_LARGE)
+        slab = slab_take(SLAB_LARGE);
+    if (slab == NULL && kind != SLAB_HUGE)
+        slab = slab_take(SLAB_HUGE);
+    if (slab == NULL && kind != SLAB_SMALL && may_be_small)
+        slab = slab_take(SLAB_SMALL);
+    return slab;
+}
+
+/* A slab for a bin, of the kind that its growth asks for if there is one. */
 static struct slab *take_slab(const struct bin *bin)
 {
     bool may_be_small = bin->slot_size <= SMALL_SLOT_MAX;
-    if (may_be_small && bin->small_owned < SMALL_OWNED_MAX)
-        return slab_take(SLAB_SMALL);
-    enum slab_kind kind = wants_huge_pages(bin) ? SLAB_HUGE : SLAB_LARGE;
-    struct slab *slab = slab_take(kind);
-    if (slab == NULL)
-        slab = slab_take(kind == SLAB_HUGE ? SLAB_LARGE : SLAB_HUGE);
-    if (slab == NULL && may_be_small)
-        slab = slab_take(SLAB_SMALL);
-    return slab;
+    bool wants_small = may_be_small && bin->small_owned < SMALL_OWNED_MAX;
+    enum slab_kind kind = wants_small ? SLAB_SMALL : wants_huge_pages(bin) ? SLAB_HUGE : SLAB_LARGE;
+    struct slab *slab = take_of_any_kind(kind, may_be_small);
+    if (slab == NULL && reclaim())
+        slab = take_of_any_kind(kind, may_be_small);
+    return slab != NULL ? slab : slab_take_unfit(kind);
 }
 
 /* Begins a fresh slab for a bin. Small slabs recycle by list, if their slots have room for a link. */

@@ -1,12 +1,13 @@
 #include "cache.h"
 
 #include "lock.h"
+#include "option.h"
 #include "region.h"
 #include "size_class.h"
 
 #define PIECES_MAX  2047
 #define TABLE_BITS  11
-#define ROWS        48 /* powers of two */
+#define ROWS        64 /* powers of two */
 #define COLUMN_BITS 3  /* steps between two of them */
 #define COLUMNS     (1 << COLUMN_BITS)
 
@@ -251,7 +252,7 @@ struct range cache_evict(uint32_t now, size_t age, size_t limit)
 {
     lock_acquire(LOCK_LARGE);
     piece_id id = cache.oldest;
-    bool is_aged = id != 0 && now - cache.pieces[id].cached_at >= age;
+    bool is_aged = id != 0 && is_older_than(age, cache.pieces[id].cached_at, now);
     struct range range = is_aged ? take_out(id) : cut_excess(id, limit);
     lock_release(LOCK_LARGE);
     return range;

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* The numbers are part of the ABI: they are those of enum alloc_option. */
 enum option {
@@ -25,6 +26,13 @@ extern _Atomic size_t option_values[OPTION_COUNT];
 static inline size_t option(enum option option)
 {
     return atomic_load_explicit(&option_values[option], memory_order_relaxed);
+}
+
+/* Whether something of one time is `age` milliseconds old, an age that OPTION_PURGE_AGE can have. Signed, since clocks are
+ * read before locks are taken: what another thread put in meanwhile is newer than `now`. */
+static inline bool is_older_than(size_t age, uint32_t since, uint32_t now)
+{
+    return (int32_t)(now - since) >= (int32_t)age;
 }
 
 /* False: no such option, or not a value it can have. */

@@ -14,6 +14,7 @@ struct queue {
 static struct {
     struct queue cached[SLAB_KINDS];
     slab_id purged[SLAB_KINDS];
+    slab_id decommitted[SLAB_KINDS];
     slab_id unfit[SLAB_KINDS];
     size_t cached_bytes;
     struct pool_counts counts;
@@ -66,19 +67,24 @@ static struct slab *uncache(slab_id id)
 }
 
 /* The older of two cached slabs; 0 is none. */
-static slab_id older(slab_id a, slab_id b, uint32_t now)
+static slab_id older(slab_id a, slab_id b)
 {
     if (a == 0 || b == 0)
         return a + b;
-    return now - slab_from_id(a)->pooled_at >= now - slab_from_id(b)->pooled_at ? a : b;
+    return is_older_than(0, slab_from_id(a)->pooled_at, slab_from_id(b)->pooled_at) ? a : b;
 }
 
-/* Takes out the slab cached longest, if that is at least `age` milliseconds. */
-static struct slab *uncache_oldest(uint32_t now, size_t age)
+static slab_id oldest(void)
 {
-    slab_id oldest = older(pool.cached[SLAB_LARGE].oldest, pool.cached[SLAB_HUGE].oldest, now);
-    oldest = older(oldest, pool.cached[SLAB_SMALL].oldest, now);
-    return oldest != 0 && now - slab_from_id(oldest)->pooled_at >= age ? uncache(oldest) : NULL;
+    return older(older(pool.cached[SLAB_SMALL].oldest, pool.cached[SLAB_LARGE].oldest), pool.cached[SLAB_HUGE].oldest);
+}
+
+/* Takes out the slab cached longest, if that is long enough. */
+static struct slab *uncache_aged(uint32_t now)
+{
+    slab_id id = oldest();
+    bool is_aged = id != 0 && is_older_than(option(OPTION_PURGE_AGE), slab_from_id(id)->pooled_at, now);
+    return is_aged ? uncache(id) : NULL;
 }
 
 /* ---- giving memory back: no lock held ----------------------------------------------------------------------------- */
@@ -96,23 +102,44 @@ static void purge(struct slab *slab)
 
 bool pool_purge_oldest(void)
 {
-    uint32_t now = os_milliseconds();
     lock_acquire(LOCK_POOL);
-    struct slab *slab = uncache_oldest(now, 0);
+    struct slab *slab = uncache(oldest());
     lock_release(LOCK_POOL);
     purge(slab);
     return slab != NULL;
 }
 
-/* An `or` that evaluates all of them. */
-bool reclaim(void) { return large_purge_oldest() | large_purge_oldest() | pool_purge_oldest() | pool_purge_oldest(); }
+/* Takes the memory of an empty slab out of what the system counts. */
+static bool decommit_one(void)
+{
+    (void)pool_purge_oldest();
+    lock_acquire(LOCK_POOL);
+    struct slab *slab = pop(&pool.purged[SLAB_LARGE]);
+    if (slab == NULL)
+        slab = pop(&pool.purged[SLAB_HUGE]);
+    if (slab == NULL)
+        slab = pop(&pool.purged[SLAB_SMALL]);
+    lock_release(LOCK_POOL);
+    if (slab == NULL)
+        return false;
+    bool done = os_decommit(slab_start(slab), kind_size(kind_of(slab)));
+    lock_acquire(LOCK_POOL);
+    push(done ? &pool.decommitted[kind_of(slab)] : &pool.purged[kind_of(slab)], slab);
+    lock_release(LOCK_POOL);
+    return done;
+}
+
+/* An `or` that evaluates both. */
+static bool reclaim_1(void) { return large_purge_oldest() | decommit_one(); }
+static bool reclaim_4(void) { return reclaim_1() | reclaim_1() | reclaim_1() | reclaim_1(); }
+bool reclaim(void) { return reclaim_4() | reclaim_4() | reclaim_4() | reclaim_4(); }
 
 void slab_give_back(struct slab *slab)
 {
     size_t size = kind_size(kind_of(slab)), limit = option(OPTION_CACHE_LIMIT);
     uint32_t now = os_milliseconds();
     lock_acquire(LOCK_POOL);
-    struct slab *aged = uncache_oldest(now, option(OPTION_PURGE_AGE));
+    struct slab *aged = uncache_aged(now);
     bool keep = size <= limit && pool.cached_bytes <= limit - size && option(OPTION_PURGE_AGE) != 0;
     if (keep)
         cache(slab, now);
@@ -129,7 +156,7 @@ static struct slab *take_cached(enum slab_kind kind)
     uint32_t now = os_milliseconds();
     lock_acquire(LOCK_POOL);
     struct slab *slab = uncache(pool.cached[kind].newest);
-    struct slab *aged = uncache_oldest(now, option(OPTION_PURGE_AGE));
+    struct slab *aged = uncache_aged(now);
     lock_release(LOCK_POOL);
     purge(aged);
     return slab;
@@ -148,24 +175,41 @@ static struct slab *take_purged(enum slab_kind kind)
     return slab;
 }
 
-static struct slab *take_empty(enum slab_kind kind)
+static struct slab *take_decommitted(enum slab_kind kind)
 {
-    struct slab *slab = take_cached(kind);
+    lock_acquire(LOCK_POOL);
+    struct slab *slab = pop(&pool.decommitted[kind]);
+    lock_release(LOCK_POOL);
     if (slab == NULL)
-        slab = take_purged(kind);
-    return slab != NULL ? slab : slab_fresh(kind);
+        return NULL;
+    if (memory_commit(slab_start(slab), kind_size(kind))) {
+        region_advise(kind, slab_start(slab), kind_size(kind));
+        lock_acquire(LOCK_POOL);
+        pool.counts.purged[kind]--;
+        lock_release(LOCK_POOL);
+        return slab;
+    }
+    lock_acquire(LOCK_POOL);
+    push(&pool.decommitted[kind], slab);
+    lock_release(LOCK_POOL);
+    return NULL;
 }
 
 struct slab *slab_take(enum slab_kind kind)
 {
-    struct slab *slab = take_empty(kind);
-    if (slab == NULL && reclaim())
-        slab = take_empty(kind);
-    if (slab == NULL) {
-        lock_acquire(LOCK_POOL);
-        slab = pop(&pool.unfit[kind]);
-        lock_release(LOCK_POOL);
-    }
+    struct slab *slab = take_cached(kind);
+    if (slab == NULL)
+        slab = take_purged(kind);
+    if (slab == NULL)
+        slab = take_decommitted(kind);
+    return slab != NULL ? slab : slab_fresh(kind);
+}
+
+struct slab *slab_take_unfit(enum slab_kind kind)
+{
+    lock_acquire(LOCK_POOL);
+    struct slab *slab = pop(&pool.unfit[kind]);
+    lock_release(LOCK_POOL);
     return slab;
 }
 

@@ -2,7 +2,7 @@
  *
  *   cached   with their memory, the newest first to be taken. Together at most OPTION_CACHE_LIMIT bytes, and each for
  *            OPTION_PURGE_AGE: whoever takes a slab or gives one back later also purges one that is older
- *   purged   without
+ *   purged   without. Decommitted, where memory was refused: then it does not count against the system's limits either
  *   unfit    for which there was no memory for maps: taken last, or they would hide the others
  *
  * A purge never runs inside a lock.
@@ -12,9 +12,12 @@
 
 #include "region.h"
 
-/* A slab nobody else has, with usable memory of undefined contents: a pooled one, else a fresh one. NULL when there is
- * no memory. Any thread, no lock held. */
+/* A slab nobody else has, with usable memory of undefined contents: an empty one, else a fresh one. NULL when there is no
+ * memory. Any thread, no lock held. */
 struct slab *slab_take(enum slab_kind kind);
+
+/* One that was set aside. */
+struct slab *slab_take_unfit(enum slab_kind kind);
 
 /* Puts an empty slab, pooled by its owner, where any thread can take it. */
 void slab_give_back(struct slab *slab);

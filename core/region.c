@@ -44,13 +44,11 @@ static char *frontier_take(struct frontier *frontier, size_t size)
     return taken;
 }
 
-/* Small slabs, tables and maps are touched here and there: huge pages are not for them. */
 static bool frontier_reserve(struct frontier *frontier, size_t size, size_t align)
 {
     char *start = memory_reserve(size, align);
     if (start == NULL)
         return false;
-    os_huge_pages(start, size, false);
     *frontier = (struct frontier){.next = start, .committed = start, .end = start + size};
     return true;
 }
@@ -63,6 +61,11 @@ static bool region_reserve(struct frontier *frontier)
            frontier_reserve(frontier, REGION_SIZE / 16, REGION_SIZE);
 }
 
+void region_advise(enum slab_kind kind, void *start, size_t size)
+{
+    os_huge_pages(start, size, kind == SLAB_HUGE && option(OPTION_HUGE_PAGES) != HUGE_PAGES_OFF);
+}
+
 static bool region_begin(struct frontier *frontier, enum slab_kind kind)
 {
     struct frontier fresh;
@@ -70,14 +73,14 @@ static bool region_begin(struct frontier *frontier, enum slab_kind kind)
         return false;
     size_t tables = round_up(2 * TABLE_SIZE, kind_size(kind));
     size_t size = (size_t)(fresh.end - fresh.next);
+    os_huge_pages(fresh.next, tables, false);
     struct region *region = (struct region *)frontier_take(&fresh, tables);
     if (region == NULL || !check_region_begin(region)) {
         memory_discharge((size_t)(fresh.committed - (fresh.end - size)));
         memory_unreserve(fresh.end - size, size);
         return false;
     }
-    if (kind == SLAB_HUGE && option(OPTION_HUGE_PAGES) != HUGE_PAGES_OFF)
-        os_huge_pages(fresh.next, (size_t)(fresh.end - fresh.next), true);
+    region_advise(kind, fresh.next, (size_t)(fresh.end - fresh.next));
     region->slab_shift = kind_shift(kind);
     region->slab_mask = (uint32_t)kind_size(kind) - 1;
     region->slab_end = (uint32_t)(size >> kind_shift(kind));
@@ -109,6 +112,7 @@ static void *meta_take(size_t size, size_t align)
     if (!frontier_has(frontier, size + skip)) {
         if (!frontier_reserve(frontier, META_SIZE, COMMIT_SIZE))
             return NULL;
+        os_huge_pages(frontier->next, META_SIZE, false);
         skip = 0; /* a reservation starts aligned to more than anyone asks for */
     }
     char *start = frontier_take(frontier, size + skip);

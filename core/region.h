@@ -94,6 +94,10 @@ static inline bool region_known(const void *p)
     return shift != 0 && region_offset(p) >> shift < region_of(p)->slab_end;
 }
 
+/* Tells the system whether huge pages may back memory of slabs of a kind. Tables, maps and small slabs are touched here and
+ * there: huge pages are not for them. */
+void region_advise(enum slab_kind kind, void *start, size_t size);
+
 /* A slab that never served. NULL when there is no memory. */
 struct slab *slab_fresh(enum slab_kind kind);
 

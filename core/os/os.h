@@ -22,6 +22,9 @@ bool os_commit(void *start, size_t size);
 void *os_map(size_t size, size_t align, size_t room);
 /* Gives the memory back, keeps the addresses usable. */
 void os_purge(void *start, size_t size);
+/* Makes usable addresses reserved again: unlike purged ones, they count against no limit of the system's. False: they stay
+ * usable. */
+bool os_decommit(void *start, size_t size);
 /* Gives memory and addresses back. */
 void os_release(void *start, size_t size);
 /* Moves the pages of a mapping over the first part of another one, whose own pages are dropped. False: nothing moved. */

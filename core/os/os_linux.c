@@ -117,6 +117,18 @@ void os_purge(void *start, size_t size)
     errno = saved;
 }
 
+bool os_decommit(void *start, size_t size)
+{
+    int saved = errno;
+    /* The addresses stay taken while they are mapped anew. */
+    void *p = mmap(start, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    errno = saved;
+    if (p == MAP_FAILED)
+        return false;
+    advise(start, size, MADV_DONTDUMP);
+    return true;
+}
+
 void os_release(void *start, size_t size)
 {
     int saved = errno;
