@@ -1,15 +1,19 @@
-// The system fails, at every call the engine makes of it, once or from there on: what cannot be had is NULL with ENOMEM,
-// whatever was handed out stays as it is, nothing is lost, and the next call works. And limits on addresses, exhausted.
+// The system fails, at every call the engine makes of it, once or from there on, or a limit on memory is reached: what
+// cannot be had is NULL with ENOMEM, whatever was handed out stays as it is, nothing is lost or miscounted, no call is made
+// while others wait for a lock, and the next call works. And limits on addresses, exhausted.
 #include "os_faults.h"
 #include "shadow.h"
 #include "slabs.h"
 
+#include <atomic>
 #include <cerrno>
+#include <climits>
 #include <functional>
 #include <memory>
 #include <string>
 #include <sys/resource.h>
 #include <thread>
+#include <utility>
 
 using namespace support;
 
@@ -36,7 +40,8 @@ int in_a_child(const std::function<int()> &body)
 class Program
 {
   public:
-    explicit Program(bool fails_once) : fails_once(fails_once) {}
+    // Each call that fails once works the next time; and with a limit, more may fail than the system's calls.
+    Program(bool fails_once, size_t limit) : fails_once(fails_once), limit(limit) {}
 
     bool is_sound = true;
 
@@ -45,6 +50,7 @@ class Program
         use_every_class();
         grow();
         use_large_blocks();
+        use_caches();
 #if ALLOC_THREADS
         use_threads();
 #endif
@@ -83,7 +89,8 @@ class Program
             if (ptr != nullptr)
                 return ptr;
             require(errno == ENOMEM, "NULL without ENOMEM");
-            require(os_faults_count() > before, "NULL although the system gave all it was asked for");
+            require(os_faults_count() > before || limit != 0, "NULL although the system gave all it was asked for");
+            require(limit == 0 || engine_committed_bytes() <= limit, "more than the limit");
             if (!fails_once || !is_sound)
                 return nullptr;
         }
@@ -161,6 +168,29 @@ class Program
             give_any();
     }
 
+    // Memory that goes back, and comes again: by what may be cached, and for how long.
+    void use_caches()
+    {
+        constexpr size_t large[] = {2 * MiB, 5 * MiB, 3 * MiB, 9 * MiB, 6 * MiB, 4 * MiB, 700 * KiB};
+        alloc_option_set(ALLOC_OPTION_CACHE_LIMIT, 5 * MiB);
+        alloc_option_set(ALLOC_OPTION_LARGE_CACHE_LIMIT, 12 * MiB);
+        for (uint32_t round = 0; round < 4; round++) {
+            engine_set_clock(1000 + round * 70);
+            for (size_t size : large)
+                take({size, round % 2 == 0 ? 0 : 4 * KiB}, false);
+            resize_any({4 * MiB, 0}, 2 * MiB); // what it leaves behind it is cached, and what the next grows into
+            resize_any({1 * MiB, 0}, 4 * MiB);
+            for (int i = 0; i < 16; i++)
+                take({slot_size_max, 0}, false);
+            for (auto &[ptr, request] : untouched)
+                if (ptr != nullptr && request.size >= slot_size_max)
+                    give(std::exchange(ptr, nullptr), request);
+            for (int i = 0; i < 10; i++)
+                alloc_purge();
+        }
+        alloc_option_set(ALLOC_OPTION_CACHE_LIMIT, 512 * MiB); // or most calls would be to give back all that is left
+    }
+
 #if ALLOC_THREADS
     struct Late {
         Program *program;
@@ -204,11 +234,13 @@ class Program
         while (shadow.count() > 0)
             give_any();
         for (auto &[ptr, request] : untouched)
-            give(ptr, request);
+            if (ptr != nullptr)
+                give(ptr, request);
         untouched.clear();
     }
 
     const bool fails_once;
+    const size_t limit; // of bytes that may be usable; 0: none
     Random random{0};
     Shadow shadow;
     std::vector<std::pair<void *, Request>> untouched;
@@ -229,18 +261,30 @@ bool is_nothing_lost()
     if (lost_slabs != 0)
         std::fprintf(stderr, "%zu slabs lost\n", lost_slabs);
     engine_validate();
-    return lost == 0 && lost_slabs == 0;
+    while (alloc_purge() != 0)
+        ;
+    return lost == 0 && lost_slabs == 0 && engine_memory_is_accounted();
 }
 
-Verdict run_with_faults(long first, bool for_good)
+std::atomic<size_t> calls_with_a_lock;
+
+// Address space grows under a lock, but memory goes back under none. Where even addresses cannot be given back, the memory
+// at them is, wherever that is.
+void watch_purges(bool purges) { calls_with_a_lock += purges ? engine_holds_lock() : engine_holds_lock_but_growth(); }
+void watch_calls(bool) { calls_with_a_lock += engine_holds_lock_but_growth(); }
+
+Verdict run_with_faults(long first, bool for_good, size_t limit = 0)
 {
-    Program program(!for_good);
+    Program program(!for_good, limit);
     long faults = 0;
+    os_faults_watch(for_good ? watch_calls : watch_purges);
     auto run = [&] {
+        alloc_option_set(ALLOC_OPTION_MAPPED_LIMIT, limit);
         os_faults_arm(first, for_good);
         program.run();
         faults = os_faults_count();
         os_faults_disarm();
+        alloc_option_set(ALLOC_OPTION_MAPPED_LIMIT, 0);
         program.run_without_faults();
     };
 #if ALLOC_THREADS
@@ -249,7 +293,9 @@ Verdict run_with_faults(long first, bool for_good)
     run();
     engine_flush_recent();
 #endif
-    if (!program.is_sound || !is_nothing_lost())
+    if (calls_with_a_lock != 0)
+        std::fprintf(stderr, "%zu calls were made inside of a lock\n", calls_with_a_lock.load());
+    if (!program.is_sound || calls_with_a_lock != 0 || !is_nothing_lost())
         return UNSOUND;
     return faults == 0 ? RAN_WITHOUT_A_FAULT : SOUND;
 }
@@ -272,6 +318,16 @@ void fail_every_call(bool for_good)
 TEST(Fault, OfAnyOneCallIsSurvived) { fail_every_call(false); }
 
 TEST(Fault, OfAllCallsFromAnyOneOnIsSurvived) { fail_every_call(true); }
+
+// From a limit that leaves nothing to one that leaves everything.
+TEST(Fault, OfMemoryAtALimitIsSurvived)
+{
+    constexpr size_t step = 5 * MiB + 300 * KiB, most = 300 * MiB;
+    for (size_t limit = 1; limit < most; limit += TEST_SANITIZED || ALLOC_DEBUG ? 7 * step : step) {
+        int verdict = in_a_child([&] { return run_with_faults(LONG_MAX, true, limit); });
+        ASSERT_EQ(verdict, RAN_WITHOUT_A_FAULT) << limit;
+    }
+}
 
 // ---- maps -----------------------------------------------------------------------------------------------------------
 
@@ -328,6 +384,12 @@ TEST(Fault, OfMapsLosesNothing)
 
 // ---- addresses ------------------------------------------------------------------------------------------------------
 
+void purge_all()
+{
+    while (alloc_purge() != 0)
+        ;
+}
+
 size_t mapped_bytes() { return process_bytes("/proc/self/status", "VmSize:"); }
 
 // Large blocks are mappings of their own: when all are freed, so are all their addresses. Unless it was giving addresses
@@ -338,7 +400,8 @@ TEST(Fault, LeavesNoAddressesOfLargeBlocksBehind)
     for (long first = 1;; first++) {
         int verdict = in_a_child([&] {
             release(allocate({600 * KiB, 0}), {600 * KiB, 0}); // what a debug build keeps books in
-            size_t before = mapped_bytes();
+            purge_all();
+            const size_t before = mapped_bytes(), committed_before = engine_committed_bytes();
             os_faults_arm(first, false);
             for (size_t align : {size_t{0}, size_t{4096}, 2 * MiB}) {
                 Request request = {sizes[0], align};
@@ -352,9 +415,12 @@ TEST(Fault, LeavesNoAddressesOfLargeBlocksBehind)
                 }
                 release(ptr, request);
             }
+            purge_all();
             os_faults_disarm();
             if (os_faults_count() == 0)
                 return RAN_WITHOUT_A_FAULT;
+            if (engine_committed_bytes() != committed_before)
+                return UNSOUND;
             return mapped_bytes() == before || std::string(os_faults_first()) == "munmap" ? SOUND : UNSOUND;
         });
         if (verdict == RAN_WITHOUT_A_FAULT) {

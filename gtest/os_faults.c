@@ -34,15 +34,15 @@ long os_faults_count(void) { return atomic_load(&failed); }
 
 const char *os_faults_first(void) { return atomic_load(&first_name); }
 
-static void (*_Atomic watcher)(bool gives_back);
+static void (*_Atomic watcher)(bool purges);
 
-void os_faults_watch(void (*watch)(bool gives_back)) { atomic_store(&watcher, watch); }
+void os_faults_watch(void (*watch)(bool purges)) { atomic_store(&watcher, watch); }
 
-static bool fails(const char *name, bool gives_back)
+static bool fails(const char *name, bool purges)
 {
     void (*watch)(bool) = atomic_load(&watcher);
     if (watch != NULL)
-        watch(gives_back);
+        watch(purges);
     long first = atomic_load(&fail_first);
     if (first == 0)
         return false;
@@ -78,12 +78,12 @@ int __wrap_mprotect(void *start, size_t size, int protection)
     return fails("mprotect", false) ? -1 : __real_mprotect(start, size, protection);
 }
 
-int __wrap_munmap(void *start, size_t size) { return fails("munmap", true) ? -1 : __real_munmap(start, size); }
+int __wrap_munmap(void *start, size_t size) { return fails("munmap", false) ? -1 : __real_munmap(start, size); }
 
 int __wrap_madvise(void *start, size_t size, int advice)
 {
-    bool gives_back = advice == MADV_DONTNEED || advice == MADV_DONTNEED_LOCKED;
-    return fails("madvise", gives_back) ? -1 : __real_madvise(start, size, advice);
+    bool purges = advice == MADV_DONTNEED || advice == MADV_DONTNEED_LOCKED;
+    return fails("madvise", purges) ? -1 : __real_madvise(start, size, advice);
 }
 
 void *__wrap_mremap(void *start, size_t size, size_t new_size, int flags, ...)

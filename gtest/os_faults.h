@@ -20,9 +20,9 @@ void os_faults_disarm(void);
 long os_faults_count(void);
 const char *os_faults_first(void);
 
-/* Calls `watch` before each call from now on, in the thread that makes it; NULL: no more. `gives_back`: it gives memory
- * back to the system. */
-void os_faults_watch(void (*watch)(bool gives_back));
+/* Calls `watch` before each call from now on, in the thread that makes it; NULL: no more. `purges`: it gives the memory
+ * at some addresses back to the system, which stay. */
+void os_faults_watch(void (*watch)(bool purges));
 
 #if ALLOC_THREADS
 #include <pthread.h>

@@ -1,7 +1,15 @@
 #include "white_box.h"
 
+#include "cache.h"
 #include "check.h"
 #include "heap.h"
+#include "large.h"
+#include "memory.h"
+#include "pool.h"
+
+#include <stdio.h>
+
+#define META_SIZE ((size_t)8 << 20) /* what region.c reserves at a time */
 
 /* ---- arithmetic -------------------------------------------------------------------------------------------------- */
 
@@ -192,6 +200,50 @@ size_t engine_map_bytes(bool is_large, size_t class_number)
     return map_bytes(slab_capacity(kind_of(is_large), class_number));
 }
 
+size_t engine_committed_bytes(void) { return atomic_load(&memory_counts.committed); }
+
+/* Takes all that is left of what is reserved for metadata: the reservations before are committed whole then, and a new
+ * one to COMMIT_SIZE. */
+static bool use_up_metadata(void)
+{
+    size_t step = COMMIT_SIZE / 32;
+    char *last = meta_allocate(step, 64);
+    for (size_t taken = 0; last != NULL && taken <= META_SIZE; taken += step) {
+        char *next = meta_allocate(step, 64);
+        if (next != last + step)
+            return next != NULL;
+        last = next;
+    }
+    return false;
+}
+
+bool engine_memory_is_accounted(void)
+{
+    if (!use_up_metadata())
+        return false;
+    struct pool_counts pool = pool_count();
+    size_t fresh[SLAB_KINDS];
+    region_count_fresh(fresh);
+    size_t large = large_count().live_bytes + cache_count().bytes;
+    size_t reserved = large, committed = large;
+    for (enum slab_kind kind = 0; kind < SLAB_KINDS; kind++)
+        committed -= pool.purged[kind] * kind_size(kind);
+    for (struct region *region = region_newest(); region != NULL; region = region->next) {
+        size_t size = (size_t)region->slab_end << region->slab_shift;
+        reserved += size;
+        committed += round_up(size - fresh[region->kind] * kind_size(region->kind), COMMIT_SIZE);
+        fresh[region->kind] = 0; /* the newest of a kind has them all */
+    }
+    size_t metadata = atomic_load(&memory_counts.reserved) - reserved;
+    reserved += round_up(metadata, META_SIZE);
+    committed += round_up(metadata, META_SIZE) - META_SIZE + COMMIT_SIZE;
+    bool is_accounted = reserved == atomic_load(&memory_counts.reserved) && committed == engine_committed_bytes();
+    if (!is_accounted)
+        (void)fprintf(stderr, "counted %zu and %zu bytes, there are %zu reserved and %zu committed\n",
+                      atomic_load(&memory_counts.reserved), engine_committed_bytes(), reserved, committed);
+    return is_accounted;
+}
+
 /* ---- heaps ------------------------------------------------------------------------------------------------------- */
 
 const struct heap *engine_own_heap(void) { return heap_self->number == 0 ? NULL : heap_self; }
@@ -309,7 +361,15 @@ static bool holds_lock(unsigned from)
 }
 /* NOLINTEND(bugprone-reserved-identifier) */
 
-bool engine_holds_lock(void) { return holds_lock(0); }
-bool engine_holds_lock_but_growth(void) { return holds_lock(LOCK_GROWTH + 1); }
+#else
+
+static bool holds_lock(unsigned from)
+{
+    (void)from;
+    return false;
+}
 
 #endif
+
+bool engine_holds_lock(void) { return holds_lock(0); }
+bool engine_holds_lock_but_growth(void) { return holds_lock(LOCK_GROWTH + 1); }

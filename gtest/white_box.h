@@ -105,6 +105,12 @@ void *engine_take_metadata(size_t bytes);
 /* What the map of a slab of a class takes of it. */
 size_t engine_map_bytes(bool is_large, size_t class_number);
 
+/* Bytes that count as usable. */
+size_t engine_committed_bytes(void);
+/* Whether the counts of memory are what regions, pools, large blocks and metadata come to; prints the difference. Takes
+ * metadata for good. Nobody may be using anything. */
+bool engine_memory_is_accounted(void);
+
 /* ---- heaps ------------------------------------------------------------------------------------------------------- */
 
 /* The calling thread's, NULL if it has none; its number, counted from 1. */
@@ -120,6 +126,12 @@ uint32_t engine_heap_revisits(const struct heap *heap);
 
 /* What time it is from now on, in milliseconds, until it is set anew. */
 void engine_set_clock(uint32_t milliseconds);
+
+/* ---- locks ------------------------------------------------------------------------------------------------------- */
+
+/* Whether the calling thread holds a lock; one of those other than the lock under which address space grows. */
+bool engine_holds_lock(void);
+bool engine_holds_lock_but_growth(void);
 
 /* ---- stopping in the middle -------------------------------------------------------------------------------------- */
 
@@ -142,10 +154,6 @@ void engine_push_step(struct push *push);
 
 /* Calls `hook(context)` once, before the calling thread's next attempt to take a lock. */
 void engine_before_next_lock(void (*hook)(void *context), void *context);
-
-/* Whether the calling thread holds a lock; one of those other than the lock under which address space grows. */
-bool engine_holds_lock(void);
-bool engine_holds_lock_but_growth(void);
 
 #endif
 
