@@ -77,6 +77,13 @@ class PassedOn
 
 // ---- threads ------------------------------------------------------------------------------------------------------
 
+size_t count_heaps()
+{
+    struct alloc_stats stats;
+    EXPECT_EQ(alloc_stats(&stats, sizeof stats), 0);
+    return stats.heaps_live + stats.heaps_pooled;
+}
+
 // Runs `body(number)` in so many threads, `width` of them at a time and each as soon as there is a place, and expects that
 // once all is warm none leaves memory behind.
 template <class Body> void expect_nothing_left_behind(size_t threads, size_t width, Body body)
@@ -93,6 +100,7 @@ template <class Body> void expect_nothing_left_behind(size_t threads, size_t wid
         });
     for (std::thread &place : places)
         place.join();
+    EXPECT_LT(count_heaps(), 20u) << "as many are alive, or on their way out, at a time";
     // A heap and its slabs take some 50 KiB. A sanitizer keeps more than that of each thread itself.
     EXPECT_TRUE(TEST_SANITIZED || resident_bytes() < warm + 3 * MiB) << warm << " to " << resident_bytes();
 }

@@ -4,10 +4,12 @@
 
 #include <alloc/alloc_ext.h>
 
+#include <atomic>
 #include <cerrno>
 #include <memory>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <thread>
 
 using namespace support;
 
@@ -73,13 +75,37 @@ bool is_usable()
     return true;
 }
 
-// ---- addresses and data -----------------------------------------------------------------------------------------------
+// ---- addresses, data, and the library's own limit -----------------------------------------------------------------------
 
 struct Limit {
     const char *name;
-    __rlimit_resource resource;
+    int resource;
     size_t bytes; // left to the process
     size_t usable;
+
+    void begin() const
+    {
+        if (resource == mapped)
+            ASSERT_EQ(alloc_option_set(ALLOC_OPTION_MAPPED_LIMIT, stats().committed_bytes + bytes), 0);
+        else
+            set(process_bytes("/proc/self/status", resource == RLIMIT_AS ? "VmSize:" : "VmData:") + bytes);
+    }
+    void end() const
+    {
+        if (resource == mapped)
+            ASSERT_EQ(alloc_option_set(ALLOC_OPTION_MAPPED_LIMIT, 0), 0);
+        else
+            set(RLIM_INFINITY);
+    }
+
+    static constexpr int mapped = -1; // ALLOC_OPTION_MAPPED_LIMIT
+
+  private:
+    void set(rlim_t to) const
+    {
+        const rlimit bounds = {to, RLIM_INFINITY};
+        ASSERT_EQ(setrlimit(static_cast<__rlimit_resource>(resource), &bounds), 0);
+    }
 };
 
 std::ostream &operator<<(std::ostream &out, const Limit &limit) { return out << limit.name; }
@@ -87,35 +113,23 @@ std::ostream &operator<<(std::ostream &out, const Limit &limit) { return out << 
 constexpr Limit limits[] = {
     {"Addresses", RLIMIT_AS, 1024 * MiB, 800 * MiB},
     {"Data", RLIMIT_DATA, 256 * MiB, 200 * MiB}, // counts what is writable, as vm.overcommit_memory=2 does
+    {"Mapped", Limit::mapped, 256 * MiB, 200 * MiB},
 };
+
+void skip_if_sanitized(const Limit &limit)
+{
+    if (TEST_SANITIZED && limit.resource != Limit::mapped)
+        GTEST_SKIP() << "a sanitizer needs more than any limit leaves";
+}
 
 class Limited : public testing::TestWithParam<std::tuple<Limit, Request>>
 {
   protected:
+    void SetUp() override { skip_if_sanitized(limit); }
+
     const Limit limit = std::get<Limit>(GetParam());
     const Request request = std::get<Request>(GetParam());
-
-    void SetUp() override
-    {
-        if (TEST_SANITIZED)
-            GTEST_SKIP() << "a sanitizer needs more than any limit leaves";
-    }
-
-    // Leaves so much to this process.
-    void begin() const
-    {
-        const char *used = limit.resource == RLIMIT_AS ? "VmSize:" : "VmData:";
-        const rlimit bounds = {process_bytes("/proc/self/status", used) + limit.bytes, RLIM_INFINITY};
-        ASSERT_EQ(setrlimit(limit.resource, &bounds), 0);
-    }
-
-    void end() const
-    {
-        const rlimit bounds = {RLIM_INFINITY, RLIM_INFINITY};
-        ASSERT_EQ(setrlimit(limit.resource, &bounds), 0);
-    }
-
-    // Blocks as many as there could be, and something for whatever reports a failure.
+    // As many as there could be, and something for whatever reports a failure.
     Blocks blocks{2 * limit.bytes / 1000};
     std::unique_ptr<char[]> spare{new char[1 * MiB]};
 };
@@ -133,14 +147,14 @@ INSTANTIATE_TEST_SUITE_P(In, Limited, testing::Combine(testing::ValuesIn(limits)
 TEST_P(Limited, LeavesMostOfItToBlocksAgainAndAgain)
 {
     expect_in_child([this] {
-        begin();
+        limit.begin();
         const size_t count = blocks.exhaust(request);
         EXPECT_GE(count * request.size, limit.usable / (ALLOC_DEBUG ? 4 : 1));
         blocks.release_all(request);
         EXPECT_GE(blocks.exhaust(request), count - count / 16);
         blocks.release_all(request);
         spare.reset();
-        end();
+        limit.end();
         EXPECT_TRUE(is_usable());
     });
 }
@@ -149,9 +163,9 @@ TEST_P(Limited, LeavesMostOfItToBlocksAgainAndAgain)
 TEST_P(Limited, LeavesMostOfItToBlocksOfOtherSizes)
 {
     for (Request other : {Request{1000, 8}, {64 * KiB, 0}, {16 * MiB, 0}})
-        if (limit.resource == RLIMIT_DATA || request.size > slot_size_max || other.size <= slot_size_max)
+        if (limit.resource != RLIMIT_AS || request.size > slot_size_max || other.size <= slot_size_max)
             expect_in_child([this, other] {
-                begin();
+                limit.begin();
                 blocks.exhaust(request);
                 blocks.release_all(request);
                 alloc_trim();
@@ -159,6 +173,70 @@ TEST_P(Limited, LeavesMostOfItToBlocksOfOtherSizes)
                 blocks.release_all(other);
             });
 }
+
+#if ALLOC_THREADS
+
+class LimitedThreads : public testing::TestWithParam<Limit>
+{
+};
+
+INSTANTIATE_TEST_SUITE_P(In, LimitedThreads, testing::ValuesIn(limits), testing::PrintToStringParamName());
+
+// At the same time they use it up and give it back. In the end it is there for one of them, but for the addresses of slabs
+// that are too small for what is asked for then.
+TEST_P(LimitedThreads, ShareIt)
+{
+    const Limit limit = GetParam();
+    skip_if_sanitized(limit);
+    if (IsSkipped())
+        return;
+    seed();
+    constexpr size_t width = 3, most = 4000;
+    expect_in_child([=] {
+        std::vector<std::pair<void *, Request>> tables[width];
+        std::atomic<size_t> refused{0};
+        std::atomic<bool> may_start{false};
+        std::vector<std::thread> threads;
+        auto work = [&](size_t number) {
+            auto &table = tables[number];
+            Random random(number);
+            while (!may_start)
+                std::this_thread::yield();
+            for (size_t round = 0; round < repetitions(16); round++) {
+                for (size_t i = 0; i < most; i++) {
+                    const Request request = requests[random.below(std::size(requests))];
+                    void *block = allocate(request);
+                    refused += block == nullptr;
+                    if (block != nullptr) {
+                        fill(block, sizeof(uint64_t), number * most + table.size());
+                        table.push_back({block, request});
+                    }
+                }
+                for (size_t i = 0; i < table.size(); i++) {
+                    EXPECT_TRUE(holds(table[i].first, sizeof(uint64_t), number * most + i));
+                    release(table[i].first, table[i].second);
+                }
+                table.clear();
+            }
+        };
+        for (size_t number = 0; number < width; number++) {
+            tables[number].reserve(most);
+            threads.emplace_back(work, number);
+        }
+        Blocks blocks(2 * limit.bytes / (64 * KiB));
+        limit.begin();
+        may_start = true;
+        for (std::thread &thread : threads)
+            thread.join();
+        EXPECT_GT(refused, 0u);
+        alloc_trim();
+        EXPECT_GE(blocks.exhaust({64 * KiB, 0}) * 64 * KiB, limit.usable / (ALLOC_DEBUG ? 4 : 2));
+        limit.end();
+        EXPECT_TRUE(is_usable());
+    });
+}
+
+#endif
 
 // ---- mappings -----------------------------------------------------------------------------------------------------------
 
