@@ -5,7 +5,6 @@
 
 #include <alloc/alloc_ext.h>
 #include <map>
-#include <sys/mman.h>
 
 using namespace support;
 
@@ -268,26 +267,6 @@ class Peak
 
   private:
     size_t before = 0;
-};
-
-// A mapping of somebody else right behind a block, so that it cannot grow where it is.
-class Obstacle
-{
-  public:
-    explicit Obstacle(void *at)
-        : page(mmap(at, page_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0))
-    {
-    }
-    ~Obstacle()
-    {
-        if (page != MAP_FAILED)
-            munmap(page, page_size());
-    }
-    Obstacle(const Obstacle &) = delete;
-    Obstacle &operator=(const Obstacle &) = delete;
-
-  private:
-    void *page;
 };
 
 // How often something is put behind the block: every so many steps. 0: never.

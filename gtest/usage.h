@@ -5,6 +5,7 @@
 #include "support.h"
 
 #include <chrono>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <thread>
 
@@ -58,6 +59,26 @@ class Setting
   private:
     enum alloc_option option;
     size_t former = 0;
+};
+
+// A mapping of somebody else right behind a block, so that it cannot grow where it is.
+class Obstacle
+{
+  public:
+    explicit Obstacle(void *at)
+        : page(mmap(at, page_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0))
+    {
+    }
+    ~Obstacle()
+    {
+        if (page != MAP_FAILED)
+            munmap(page, page_size());
+    }
+    Obstacle(const Obstacle &) = delete;
+    Obstacle &operator=(const Obstacle &) = delete;
+
+  private:
+    void *page;
 };
 
 } // namespace support
