@@ -17,7 +17,7 @@ constexpr size_t session_objects = 1'000;
 constexpr size_t sessions_per_worker = 20;
 constexpr size_t smallest = 8;
 constexpr size_t largest = 1'000;
-const size_t replacements = bench::scaled(2'000'000);
+const size_t replacements = bench::scaled(4'000'000);
 
 struct Session {
     bench::Random random;

@@ -4,7 +4,7 @@
 // Counters, in bytes and without the harness's arrays: rss_grown_n and rss_phase_n, resident when phase n had grown and
 // when it had freed; rss_after_second, resident after the pause and one object allocated, which is when an allocator
 // that has no thread of its own can act on what has become old; back_after_second, what is back by then of what was
-// resident when the last phase had grown; live, the bytes in objects all that time.
+// resident when the last phase had grown; live, the bytes in objects when the last phase had freed.
 #include "harness.h"
 
 #include <algorithm>
