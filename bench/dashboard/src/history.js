@@ -30,10 +30,10 @@ export function historySection(view) {
         ...offered.map((name) => [name, name])], redraw);
     const measure = choice("Measure", "measure", Object.entries(measures).map(([key, { title }]) => [key, title]), redraw);
     panel.append(...graph(view));
-    const elsewhere = others ? ` ${others} more were measured on other machines and are not shown.` : "";
+    const elsewhere = others ? ` Measured on other machines, and not shown: ${others}.` : "";
     return [
-        element("p", {}, `${history.length} commits measured, oldest first; lower is better.${elsewhere}`),
-        element("p", {}, workload, " ", measure),
+        element("p", {}, `Commits measured: ${history.length}, oldest first; lower is better.${elsewhere}`),
+        element("div", { class: "controls" }, workload, measure),
         panel,
     ];
 }
@@ -45,7 +45,7 @@ function choice(label, key, options, changed) {
         chosen[key] = select.value;
         changed();
     });
-    return element("label", {}, `${label} `, select);
+    return element("label", {}, element("span", {}, label), select);
 }
 
 const nameOf = (commit) => commit.hash.slice(0, 8) + (commit.changed ? "+" : "");
