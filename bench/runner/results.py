@@ -106,8 +106,8 @@ def of_allocator(results, name):
     return {
         "context": {
             "date": context["date"], "executable": about["executable"], "num_cpus": context["processors"],
-            "caches": context.get("caches", []), "library_build_type": "release", "allocator": name,
-            "allocator_version": about["version"], "allocator_library": about["library"],
+            "caches": context["caches"], "allocator": name, "allocator_version": about["version"],
+            "allocator_library": about["library"],
         },
         "benchmarks": benchmarks,
     }

@@ -6,12 +6,13 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, afterEach, before, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const { BUILD_DIR, PYTHON, CHROMIUM, ARTIFACTS } = process.env;
 const here = dirname(fileURLToPath(import.meta.url));
 const { chromium } = createRequire(join(BUILD_DIR, "bench/dashboard/package.json"))("playwright-core");
+const patience = 120_000; // milliseconds; the machine may be busy with other tests
 const desktop = { width: 1200, height: 900 };
 const allocators = ["alloc", "system", "jemalloc", "mimalloc", "tcmalloc"];
 
@@ -33,11 +34,13 @@ before(async () => {
     browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--disable-gpu", "--disable-quic", "--no-first-run",
         "--disable-background-networking", "--disable-component-update", "--disable-sync"] });
 });
+afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
 after(() => browser?.close());
 
 // The page, with everything it complains about or asks for beside its own file.
 async function open(name = "quiet", options = {}) {
     const context = await browser.newContext({ viewport: desktop, ...options });
+    context.setDefaultTimeout(patience);
     const page = await context.newPage();
     const complaints = [];
     const url = pathToFileURL(join(ARTIFACTS, name, "dashboard.html")).href;
