@@ -103,7 +103,7 @@ class Forks
     // Forks, and forks again in the child. They all go on from here, one after the other, only the first one stepping.
     void fork_and_go_on(greg_t *registers, int generations)
     {
-        constexpr unsigned seconds = 20;
+        constexpr unsigned seconds = 60;
         alarm(seconds); // for the fork
         const pid_t child = fork();
         require(child >= 0, 3);

@@ -139,7 +139,7 @@ class Storm
             const size_t before = forks;
             pthread_kill(threads[round % width].native_handle(), SIGUSR1);
             if (round % 4 == 0)
-                expect_in_child([] { require(is_usable(), 4); }, 20);
+                expect_in_child([] { require(is_usable(), 4); }, 60);
             while (forks == before)
                 std::this_thread::sleep_for(std::chrono::microseconds(10));
             std::this_thread::sleep_for(std::chrono::microseconds(random.below(100)));
@@ -179,7 +179,7 @@ class Storm
         const int saved = errno;
         const pid_t child = fork();
         if (child == 0) {
-            alarm(20);
+            alarm(60);
             is_child = 1;
         } else {
             int status = -1;
@@ -202,10 +202,7 @@ class Storm
 TEST(ForkStorm, InHandlersOfThreadsInLocksStopsNobody)
 {
     seed();
-    expect_in_child([] {
-        alarm(60);
-        Storm().run(repetitions(500));
-    });
+    expect_in_child([] { Storm().run(repetitions(500)); });
 }
 
 // ---- generations -----------------------------------------------------------------------------------------------------
@@ -302,7 +299,7 @@ TEST(Exec, AmidThreadsBeginsAnew)
                       "--gtest_brief=1", nullptr);
                 _exit(3);
             },
-            20);
+            60);
     unsetenv(is_second);
 }
 
