@@ -31,11 +31,17 @@ HOT size_t object_mask(size_t size) { return size > 8 ? 15 : 7; }
 /* The last byte of a block for `size`; size 0 gives the largest number there is. */
 HOT size_t last_of_object(size_t size) { return (size - 1) | object_mask(size); }
 
+/* To a power of two, as glibc's memalign. */
+static size_t round_up_align(size_t align)
+{
+    return align > ALIGN_MAX ? align : (size_t)1 << log2_ceil(align + (align == 0));
+}
+
 static bool is_valid_align(size_t align) { return is_power_of_two(align) && align <= ALIGN_MAX; }
 
 /* ---- allocate ------------------------------------------------------------------------------------------------------ */
 
-/* Slots are known to the debug build by what they hold. */
+/* The debug build knows slots by what they hold, and large blocks, also small ones with a large alignment, by BLOCK_ALIGN. */
 static void *allocated(void *p, size_t class) { return check_allocated(p, class_slot_size(class), UNSIZED); }
 
 static void *allocate_large(size_t size, size_t align, bool *zero)
@@ -45,8 +51,8 @@ static void *allocate_large(size_t size, size_t align, bool *zero)
         return NULL;
     size_t bytes = large_good_size(size);
     if (block_record(p, bytes))
-        return check_allocated(p, bytes, UNSIZED);
-    large_free(p, bytes, UNSIZED);
+        return check_allocated(p, bytes, BLOCK_ALIGN);
+    large_free(p, bytes, BLOCK_ALIGN);
     return fail(ENOMEM);
 }
 
@@ -95,10 +101,7 @@ void *alloc_gp_aligned_alloc(size_t align, size_t size)
     return is_valid_align(align) ? allocate(size, align, &zero) : fail(EINVAL);
 }
 
-void *alloc_gp_memalign(size_t align, size_t size)
-{
-    return alloc_gp_aligned_alloc(align > ALIGN_MAX ? align : (size_t)1 << log2_ceil(align + (align == 0)), size);
-}
+void *alloc_gp_memalign(size_t align, size_t size) { return alloc_gp_aligned_alloc(round_up_align(align), size); }
 
 int alloc_gp_posix_memalign(void **ptr, size_t align, size_t size)
 {
@@ -142,10 +145,12 @@ static void free_large(void *p)
 {
     size_t bytes = block_forget(p);
     if (bytes != 0) {
-        check_freed("free", p, bytes, UNSIZED);
-        large_free(p, bytes, UNSIZED);
+        check_freed("free", p, bytes, BLOCK_ALIGN);
+        large_free(p, bytes, BLOCK_ALIGN);
     } else if (region_known(p)) {
         misuse_free(p, 0, UNSIZED, "not allocated", NULL);
+    } else {
+        check_foreign("free", p);
     }
 }
 
@@ -200,6 +205,7 @@ static OUT_OF_LINE void free_checked_cold(const char *function, void *p, size_t 
     const struct slab *slab = slab_known(p);
     size_t bytes = slab == NULL ? block_size(p) : 0;
     size += size == 0;
+    align = round_up_align(align); /* as memalign does */
     bool has_slot = last_byte_has_slot(last_byte(size, align));
     bool is_right = slab != NULL ? has_slot && class_aligned(last_byte(size, align)) == slab->class
                                  : bytes == 0 || (!has_slot && large_good_size(size) == bytes);
@@ -239,37 +245,44 @@ void alloc_gp_free_aligned_sized(void *ptr, size_t align, size_t size)
 static void *resize_large(void *p, size_t old_bytes, size_t size)
 {
     size_t bytes = large_good_size(size);
-    check_freed("realloc", p, old_bytes, UNSIZED);
+    check_freed("realloc", p, old_bytes, BLOCK_ALIGN);
     if (bytes != 0 && large_resize_in_place(p, old_bytes, bytes, BLOCK_ALIGN, false)) {
         (void)block_record(p, bytes); /* in the table that it has */
-        return check_allocated(p, bytes, UNSIZED);
+        return check_allocated(p, bytes, BLOCK_ALIGN);
     }
-    void *moved = large_allocate_roomy(size, BLOCK_ALIGN);
-    if (moved != NULL && !block_record(moved, bytes)) {
-        large_free(moved, bytes, UNSIZED);
-        moved = fail(ENOMEM);
+    void *to = large_reserve(size, BLOCK_ALIGN);
+    if (to != NULL && !block_record(to, bytes)) {
+        large_unreserve(to, bytes);
+        to = fail(ENOMEM);
     }
-    if (moved == NULL) {
-        (void)check_allocated(p, old_bytes, UNSIZED);
-        return NULL;
+    if (to != NULL) {
+        (void)block_forget(p); /* before it moves: then another block may begin there */
+        if (large_move(p, old_bytes, to, bytes))
+            return check_allocated(to, bytes, BLOCK_ALIGN);
+        (void)block_forget(to);
+        (void)block_record(p, old_bytes);
     }
-    (void)block_forget(p); /* before it moves: then another block may begin there */
-    large_move(p, old_bytes, moved);
-    return check_allocated(moved, bytes, UNSIZED);
+    (void)check_allocated(p, old_bytes, BLOCK_ALIGN);
+    return NULL;
 }
+
+/* Of the C library, if it is glibc: a block from before alloc was there is resized by who knows its size.
+ * NOLINTNEXTLINE(bugprone-reserved-identifier) */
+void *__libc_realloc(void *ptr, size_t size) __attribute__((weak));
 
 static void *reallocate(void *p, size_t size)
 {
-    size_t holds = alloc_gp_usable_size(p);
+    const struct slab *slab = slab_known(p);
+    size_t holds = slab != NULL ? class_slot_size(slab->class) : block_size(p);
     if (holds == 0)
-        misuse("realloc", p, 0, UNSIZED, "foreign pointer", NULL);
+        return __libc_realloc != NULL ? __libc_realloc(p, size) : fail(ENOMEM);
     size_t last = last_of_object(size);
-    bool from_slot = holds <= SLOT_SIZE_MAX, to_slot = last_byte_has_slot(last);
-    if (from_slot)
+    bool to_slot = last_byte_has_slot(last);
+    if (slab != NULL)
         check_named("realloc", p, holds, UNSIZED);
-    if (from_slot && to_slot && class_slot_size(class_aligned(last)) == holds)
+    if (slab != NULL && to_slot && class_slot_size(class_aligned(last)) == holds)
         return p;
-    if (!from_slot && !to_slot)
+    if (slab == NULL && !to_slot)
         return resize_large(p, holds, size);
     void *moved = alloc_gp_malloc(size);
     if (moved == NULL)

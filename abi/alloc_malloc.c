@@ -78,47 +78,49 @@ typedef void (*new_handler)(void);
 new_handler std_get_new_handler(void) __asm__("_ZSt15get_new_handlerv") __attribute__((weak));
 _Noreturn void std_throw_bad_alloc(void) __asm__("_ZSt17__throw_bad_allocv") __attribute__((weak));
 
-/* What the standard asks of operator new when memory is short: the new handler may find some, as often as it can. */
-static OUT_OF_LINE void *new_failed(size_t size, size_t align, bool throws)
+static _Noreturn void throw_bad_alloc(void)
 {
-    bool zero;
-    void *p = NULL;
-    while (p == NULL && std_get_new_handler != NULL && std_get_new_handler() != NULL) {
-        std_get_new_handler()();
-        p = allocate(size, align, &zero);
-    }
-    if (p != NULL || !throws)
-        return p;
     if (std_throw_bad_alloc != NULL)
         std_throw_bad_alloc();
     static const char line[] = "alloc: operator new: out of memory, and no C++ runtime to tell\n";
     os_fatal(line, sizeof line - 1);
 }
 
-HOT void *new_object(size_t size, bool throws)
+/* What the standard asks of operator new when memory is short: the new handler may find some, as often as it can. Not of the
+ * forms that throw nothing: a handler may throw, and C cannot catch. */
+static OUT_OF_LINE void *new_failed(size_t size, size_t align)
 {
-    void *p = alloc_gp_malloc(size);
-    return p != NULL ? p : new_failed(size, object_mask(size) + 1, throws);
-}
-
-HOT void *new_aligned(size_t size, size_t align, bool throws)
-{
-    void *p = alloc_gp_aligned_alloc(align, size);
-    return p != NULL || !is_valid_align(align) ? p : new_failed(size, align, throws);
+    bool zero;
+    void *p = NULL;
+    while (p == NULL && is_valid_align(align) && std_get_new_handler != NULL && std_get_new_handler() != NULL) {
+        std_get_new_handler()();
+        p = allocate(size, align, &zero);
+    }
+    if (p == NULL)
+        throw_bad_alloc();
+    return p;
 }
 
 /* operator new, new[], nothrow, aligned, and the deletes of each. NOLINTBEGIN(bugprone-reserved-identifier) */
-EXPORTED void *_Znwm(size_t size) { return new_object(size, true); }
+EXPORTED void *_Znwm(size_t size)
+{
+    void *p = alloc_gp_malloc(size);
+    return p != NULL ? p : new_failed(size, object_mask(size) + 1);
+}
 EXPORTED void *_ZnwmRKSt9nothrow_t(size_t size, const void *nothrow)
 {
     (void)nothrow;
-    return new_object(size, false);
+    return alloc_gp_malloc(size);
 }
-EXPORTED void *_ZnwmSt11align_val_t(size_t size, size_t align) { return new_aligned(size, align, true); }
+EXPORTED void *_ZnwmSt11align_val_t(size_t size, size_t align)
+{
+    void *p = alloc_gp_aligned_alloc(align, size);
+    return p != NULL ? p : new_failed(size, align);
+}
 EXPORTED void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t align, const void *nothrow)
 {
     (void)nothrow;
-    return new_aligned(size, align, false);
+    return alloc_gp_aligned_alloc(align, size);
 }
 void *_Znam(size_t size) SAME_AS(_Znwm);
 void *_ZnamRKSt9nothrow_t(size_t size, const void *nothrow) SAME_AS(_ZnwmRKSt9nothrow_t);

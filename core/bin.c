@@ -229,7 +229,8 @@ void bin_flush_recent(struct bin *bin)
 {
     for (; bin->recent_count != 0; bin->recent_count--) {
         void *p = bin->recent[bin->recent_count];
-        bin_free_to_slab(bin, slab_of(p), p, bin->slot_size, 0);
+        if (!bin_put(bin, slab_of(p), p))
+            misuse_free(p, bin->slot_size, UNSIZED, "double free", slab_of(p));
     }
 }
 

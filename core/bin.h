@@ -96,38 +96,35 @@ HOT void bin_count_free(struct slab *slab)
 /* Out of line, the end of a free that was its map word's first. */
 void bin_mark_free(struct slab *slab, size_t index);
 
-/* Frees a slot into its slab, which is this bin's. `size` and `align` are only passed on. */
-HOT void bin_free_to_slab(struct bin *bin, struct slab *slab, void *p, size_t size, size_t align)
+/* Frees a slot into its slab, which is this bin's. False: it is free already. */
+HOT bool bin_put(struct bin *bin, struct slab *slab, void *p)
 {
     if (!slab->is_list) {
         size_t index = slot_index(region_offset(p) & region_of(p)->slab_mask, bin->reciprocal);
         uint64_t word = map_add(slab->local, index);
-        if (word & map_bit(index)) {
-            free_cold(p, size, align);
-            return;
-        }
-        if (word == 0) {
+        if (word & map_bit(index))
+            return false;
+        if (word == 0)
             bin_mark_free(slab, index);
-            return;
-        }
-        bin_count_free(slab);
-        return;
+        else
+            bin_count_free(slab);
+        return true;
     }
-    if (slab->freed == p) {
-        free_cold(p, size, align);
-        return;
-    }
+    if (slab->freed == p)
+        return false;
     *(void **)p = slab->freed;
     slab->freed = p;
     bin_count_free(slab);
+    return true;
 }
 
-/* Frees a slot of a slab that is this bin's. */
+/* Frees a slot of a slab that is this bin's. `size` and `align` are only passed on. */
 HOT void bin_free_own(struct bin *bin, struct slab *slab, void *p, size_t size, size_t align)
 {
     uint32_t recent = bin->recent_count;
     if (recent >= bin->recent_max) {
-        bin_free_to_slab(bin, slab, p, size, align);
+        if (!bin_put(bin, slab, p))
+            free_cold(p, size, align);
         return;
     }
     if (bin->recent[recent] == p) {

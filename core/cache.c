@@ -156,7 +156,8 @@ static struct range take_out(piece_id id)
     return range;
 }
 
-static bool put_in(struct range range, uint32_t now)
+/* 0: there are too many. */
+static piece_id put_in(struct range range, uint32_t now)
 {
     piece_id id = cache.free;
     if (id != 0)
@@ -164,31 +165,50 @@ static bool put_in(struct range range, uint32_t now)
     else if (cache.used < PIECES_MAX)
         id = ++cache.used;
     else
-        return false;
+        return 0;
     cache.pieces[id].range = range;
     cache.pieces[id].cached_at = now;
     enter(id);
     if (cache.newest == 0)
         cache.oldest = id;
     link_in(&cache.newest, id, BY_AGE);
-    return true;
+    return id;
 }
 
-/* Takes the first `size` bytes, or all, off a piece. */
-static struct range take_front(piece_id id, size_t size, uint32_t now)
+/* Changes a piece where it is by age. */
+static void change(piece_id id, struct range range)
 {
-    struct range range = take_out(id);
-    if (range.size > size) {
-        (void)put_in((struct range){range.start + size, range.size - size},
-                     now); /* where the piece was, there is room */
-        range.size = size;
-    }
-    return range;
+    leave(id);
+    cache.pieces[id].range = range;
+    enter(id);
+}
+
+/* Takes the first `size` bytes, or all, off a piece; the rest goes on ageing. */
+static struct range take_front(piece_id id, size_t size)
+{
+    struct range range = cache.pieces[id].range;
+    if (range.size <= size)
+        return take_out(id);
+    change(id, (struct range){range.start + size, range.size - size});
+    return (struct range){range.start, size};
+}
+
+/* Makes two neighbours one, as old as the larger one: or what is never used behind a block would stay as young as the
+ * block. */
+static piece_id join(piece_id low, piece_id high)
+{
+    if (low == 0 || high == 0)
+        return low + high;
+    struct range a = cache.pieces[low].range, b = cache.pieces[high].range;
+    piece_id kept = a.size > b.size ? low : high;
+    (void)take_out(kept == low ? high : low);
+    change(kept, (struct range){a.start, a.size + b.size});
+    return kept;
 }
 
 /* ---- what others call ----------------------------------------------------------------------------------------------- */
 
-struct range cache_take(size_t size, size_t align, uint32_t now)
+struct range cache_take(size_t size, size_t align)
 {
     struct range range = {NULL, 0};
     lock_acquire(LOCK_LARGE);
@@ -196,18 +216,18 @@ struct range cache_take(size_t size, size_t align, uint32_t now)
     if (id == 0)
         id = find_shorter(size);
     if (id != 0 && ((uintptr_t)cache.pieces[id].range.start & (align - 1)) == 0)
-        range = take_front(id, size, now);
+        range = take_front(id, size);
     lock_release(LOCK_LARGE);
     return range;
 }
 
-bool cache_take_at(char *start, size_t size, uint32_t now)
+bool cache_take_at(char *start, size_t size)
 {
     lock_acquire(LOCK_LARGE);
     piece_id id = find_start(start);
     bool found = id != 0 && cache.pieces[id].range.size >= size;
     if (found)
-        (void)take_front(id, size, now);
+        (void)take_front(id, size);
     lock_release(LOCK_LARGE);
     return found;
 }
@@ -218,15 +238,11 @@ bool cache_put(struct range range, uint32_t now, bool *is_double)
     char *end = range.start + range.size;
     *is_double = find_start(range.start) != 0 || find_end(end) != 0;
     piece_id before = find_end(range.start), after = find_start(end);
-    if (before != 0) {
-        range.start = take_out(before).start;
-        range.size = (size_t)(end - range.start);
-    }
-    if (after != 0)
-        range.size += take_out(after).size;
-    bool done = put_in(range, now);
+    piece_id id = put_in(range, now);
+    if (id != 0)
+        (void)join(join(before, id), after);
     lock_release(LOCK_LARGE);
-    return done;
+    return id != 0;
 }
 
 /* Cuts what is more than `limit` bytes off the end of a piece, or somewhat more: down to a huge page's boundary. */
@@ -241,10 +257,8 @@ static struct range cut_excess(piece_id id, size_t limit)
     if (kept <= beyond)
         return take_out(id);
     kept -= beyond;
-    leave(id);
     struct range cut = {piece->start + kept, piece->size - kept};
-    piece->size = kept;
-    enter(id);
+    change(id, (struct range){piece->start, kept});
     return cut;
 }
 

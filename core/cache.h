@@ -20,10 +20,10 @@ struct range {
 };
 
 /* Takes `size` bytes at a multiple of `align`. What comes may be shorter: a piece that would do if it were extended. */
-struct range cache_take(size_t size, size_t align, uint32_t now);
+struct range cache_take(size_t size, size_t align);
 
 /* Takes the `size` bytes that begin at `start`, if they are cached. */
-bool cache_take_at(char *start, size_t size, uint32_t now);
+bool cache_take_at(char *start, size_t size);
 
 /* Puts memory in. False: there is no room to keep track of it. `*is_double`: some of it is there already. */
 bool cache_put(struct range range, uint32_t now, bool *is_double);

@@ -85,7 +85,7 @@ _Noreturn void check_failed(const char *file, int at, const char *expression)
 
 bool check_region_begin(struct region *region)
 {
-    region->shadow = os_map(REGION_SIZE / 8, os_page_size(), 0);
+    region->shadow = os_map(REGION_SIZE / 8, os_page_size());
     return region->shadow != NULL;
 }
 
@@ -124,7 +124,7 @@ static struct large_entry *large_entry(const void *p)
 {
     struct large_entry *table = atomic_load(&large_table);
     if (table == NULL) {
-        struct large_entry *fresh = os_map(LARGE_TABLE_SIZE, os_page_size(), 0);
+        struct large_entry *fresh = os_map(LARGE_TABLE_SIZE, os_page_size());
         if (fresh == NULL) {
             atomic_store(&large_incomplete, true);
             return NULL;
@@ -206,6 +206,13 @@ void check_freed(const char *function, void *p, size_t size, size_t align)
     bool is_recorded = entry != NULL && atomic_load(&entry->start) == (uintptr_t)p;
     if (is_recorded && atomic_exchange(&entry->bytes, 0) == 0)
         misuse(function, p, size, align, "double free", NULL);
+}
+
+void check_foreign(const char *function, const void *p)
+{
+    struct large_entry *entry = large_entry(p);
+    if (p != NULL && entry != NULL && atomic_load(&entry->start) == (uintptr_t)p)
+        misuse(function, p, 0, UNSIZED, "double free", NULL);
 }
 
 /* ---- the invariants ---------------------------------------------------------------------------------------------- */

@@ -39,6 +39,8 @@ void *check_allocated(void *p, size_t size, size_t align);
 void check_freed(const char *function, void *p, size_t size, size_t align);
 /* It is named with a size and an alignment and stays. */
 void check_named(const char *function, const void *p, size_t size, size_t align);
+/* A pointer comes back that is no block: was it one? */
+void check_foreign(const char *function, const void *p);
 /* The equation above struct slab, list by list and bit by bit, as far as its owner, who calls, writes it. */
 void check_slab(struct slab *slab);
 /* And the rest of it, when nobody uses the slab. */
@@ -71,6 +73,11 @@ static inline void check_named(const char *function, const void *p, size_t size,
     (void)p;
     (void)size;
     (void)align;
+}
+static inline void check_foreign(const char *function, const void *p)
+{
+    (void)function;
+    (void)p;
 }
 static inline void check_slab(struct slab *slab) { (void)slab; }
 static inline void check_slab_quiet(struct slab *slab) { (void)slab; }

@@ -285,13 +285,21 @@ void *bin_refill(struct bin *bin)
 void free_cold(void *p, size_t size, size_t align)
 {
     struct slab *slab = slab_of(p);
-    struct bin *bin = atomic_load_explicit(&slab->bin, memory_order_relaxed);
-    if (bin == NULL)
+    struct bin *marked = atomic_load_explicit(&slab->bin, memory_order_relaxed);
+    if (marked == NULL)
         misuse_free(p, size, align, "not allocated", NULL);
     size_t class = request_class(size, align);
     if (slab->class != class)
         misuse_free(p, size, align, "wrong size", slab);
-    if (bin == bin_of_class(class)) /* its own slab: only a slot that is free already comes here */
+    struct bin *own = bin_of_class(class);
+    if (slab_bin(slab) != own) {
+        free_remote(slab, p, size, align);
+        return;
+    }
+    /* Its own slab: a slot that is free already, or the thread is called to look. Then it looks first: that arms the
+     * countdown for this free. */
+    if (marked != own)
+        slab_settle_owner(slab);
+    if (marked == own || !bin_put(own, slab, p))
         misuse_free(p, size, align, "double free", slab);
-    free_remote(slab, p, size, align);
 }

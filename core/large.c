@@ -83,26 +83,14 @@ static void advise_huge(void *start, size_t size)
 }
 
 /* At the natural alignment, whatever was asked for: freed, it then serves every block of its size. */
-static void *map_fresh(size_t size, size_t align, size_t room)
+static void *map_fresh(size_t size, size_t align)
 {
     size_t natural = large_natural_align(size);
-    void *p = align < natural ? memory_map(size, natural, room) : NULL;
+    void *p = align < natural ? memory_map(size, natural) : NULL;
     if (p == NULL)
-        p = memory_map(size, align, room);
+        p = memory_map(size, align);
     if (p != NULL)
         advise_huge(p, size);
-    return p;
-}
-
-static void *allocate_fresh(size_t bytes, size_t align, size_t room)
-{
-    void *p = bytes == 0 ? NULL : map_fresh(bytes, align, room);
-    if (p == NULL && bytes != 0 && reclaim())
-        p = map_fresh(bytes, align, room);
-    if (p == NULL)
-        errno = ENOMEM;
-    else
-        count_live(1, bytes);
     return p;
 }
 
@@ -112,15 +100,23 @@ void *large_allocate(size_t size, size_t align, bool *zero)
     *zero = false;
     if (bytes != 0) {
         evict();
-        struct range cached = cache_take(bytes, align, os_milliseconds());
+        struct range cached = cache_take(bytes, align);
         if (cached.size == bytes || (cached.size != 0 && memory_extend(cached.start, cached.size, bytes))) {
             count_live(1, bytes);
             return cached.start;
         }
         put(cached.start, cached, cached.size, align);
     }
+    void *p = bytes == 0 ? NULL : map_fresh(bytes, align);
+    if (p == NULL && bytes != 0 && reclaim())
+        p = map_fresh(bytes, align);
+    if (p == NULL) {
+        errno = ENOMEM;
+        return NULL;
+    }
     *zero = true;
-    return allocate_fresh(bytes, align, 0);
+    count_live(1, bytes);
+    return p;
 }
 
 void large_free(void *p, size_t size, size_t align)
@@ -144,7 +140,7 @@ static void shrink(char *p, size_t old_bytes, size_t new_bytes)
 static bool grow_in_place(char *p, size_t old_bytes, size_t new_bytes, bool zeroed)
 {
     size_t more = new_bytes - old_bytes;
-    if (!cache_take_at(p + old_bytes, more, os_milliseconds()))
+    if (!cache_take_at(p + old_bytes, more))
         return memory_extend(p, old_bytes, new_bytes);
     if (zeroed)
         memset(p + old_bytes, 0, more);
@@ -168,28 +164,36 @@ bool large_resize_in_place(void *p, size_t old_size, size_t new_size, size_t ali
     return true;
 }
 
-void *large_allocate_roomy(size_t size, size_t align)
+void *large_reserve(size_t size, size_t align)
 {
     size_t bytes = large_good_size(size);
-    return allocate_fresh(bytes, align, bytes);
+    size_t natural = large_natural_align(size) > align ? large_natural_align(size) : align;
+    /* With as many addresses behind it, so that a block which grows in steps moves when it has doubled. */
+    void *p = bytes == 0 ? NULL : memory_reserve(bytes, natural, bytes);
+    if (p == NULL)
+        errno = ENOMEM;
+    return p;
 }
 
-void large_move(void *from, size_t size, void *to)
+void large_unreserve(void *p, size_t size) { memory_unreserve(p, large_good_size(size)); }
+
+bool large_move(void *from, size_t old_size, void *to, size_t new_size)
 {
-    size_t bytes = large_good_size(size);
-    count_live((size_t)-1, -bytes);
-    if (!memory_move(from, bytes, to)) {
-        memcpy(to, from, bytes);
-        memory_release(from, bytes);
+    size_t old_bytes = large_good_size(old_size), new_bytes = large_good_size(new_size);
+    if (!memory_move(from, old_bytes, to, new_bytes) && !(reclaim() && memory_move(from, old_bytes, to, new_bytes))) {
+        memory_unreserve(to, new_bytes);
+        errno = ENOMEM;
+        return false;
     }
+    advise_huge(to, new_bytes);
+    count_live(0, new_bytes - old_bytes);
+    return true;
 }
 
 void *large_resize(void *p, size_t old_size, size_t new_size, size_t align, bool zeroed)
 {
     if (large_resize_in_place(p, old_size, new_size, align, zeroed))
         return p;
-    void *moved = large_allocate_roomy(new_size, align);
-    if (moved != NULL)
-        large_move(p, old_size, moved);
-    return moved;
+    void *to = large_reserve(new_size, align);
+    return to != NULL && large_move(p, old_size, to, new_size) ? to : NULL;
 }

@@ -1,7 +1,8 @@
 /* Large blocks: mappings, exact to the page, without any header. The size comes back with the free.
  *
- * Freed ones are cached (cache.h): together at most as much as is live or LARGE_CACHE_MIN, whichever is more, never more
- * than OPTION_LARGE_CACHE_LIMIT, and each for OPTION_PURGE_AGE: every call here also gives back one that is older.
+ * Freed ones are cached (cache.h), never more than OPTION_LARGE_CACHE_LIMIT, and each for OPTION_PURGE_AGE: every call here
+ * also gives back one that is older. What is more than all live blocks together, or LARGE_CACHE_MIN, goes back two pieces
+ * at a time as blocks are freed.
  *
  * `align` is a power of two up to ALIGN_MAX. Sizes and alignments have been checked by the caller.
  */
@@ -28,11 +29,11 @@ void *large_resize(void *p, size_t old_size, size_t new_size, size_t align, bool
 
 /* The parts of it, for who must do something in between: in place, false where that is not possible; */
 bool large_resize_in_place(void *p, size_t old_size, size_t new_size, size_t align, bool zeroed);
-/* a block to move to, with as many addresses free behind it, so that one which grows in steps moves when it has doubled: as
- * large_allocate, always zero; */
-void *large_allocate_roomy(size_t size, size_t align);
-/* the move itself, to a block that is not smaller. */
-void large_move(void *from, size_t size, void *to);
+/* addresses to move a growing block to, NULL with ENOMEM; */
+void *large_reserve(size_t size, size_t align);
+void large_unreserve(void *p, size_t size);
+/* the move itself, false with ENOMEM: the block is as it was, the addresses are given up. */
+bool large_move(void *from, size_t old_size, void *to, size_t new_size);
 
 /* Gives back what was cached first. False: nothing is cached. */
 bool large_purge_oldest(void);

@@ -2,6 +2,8 @@
 
 #include "option.h"
 
+#include <string.h>
+
 struct memory_counts memory_counts;
 
 static void add(_Atomic size_t *count, size_t size) { atomic_fetch_add_explicit(count, size, memory_order_relaxed); }
@@ -21,9 +23,9 @@ bool memory_charge(size_t size)
     return false;
 }
 
-void *memory_reserve(size_t size, size_t align)
+void *memory_reserve(size_t size, size_t align, size_t room)
 {
-    void *start = os_reserve(size, align);
+    void *start = os_reserve(size, align, room);
     if (start != NULL)
         add(&memory_counts.reserved, size);
     return start;
@@ -45,11 +47,11 @@ bool memory_commit(void *start, size_t size)
     return false;
 }
 
-void *memory_map(size_t size, size_t align, size_t room)
+void *memory_map(size_t size, size_t align)
 {
     if (!memory_charge(size))
         return NULL;
-    void *start = os_map(size, align, room);
+    void *start = os_map(size, align);
     if (start == NULL)
         subtract(&memory_counts.committed, size);
     else
@@ -70,12 +72,25 @@ bool memory_extend(void *start, size_t old_size, size_t new_size)
     return false;
 }
 
-bool memory_move(void *from, size_t size, void *to)
+bool memory_move(void *from, size_t size, void *to, size_t new_size)
 {
-    if (!os_move(from, size, to))
+    if (!memory_charge(new_size - size))
         return false;
-    subtract(&memory_counts.committed, size);
-    subtract(&memory_counts.reserved, size);
+    if (os_move(from, size, to, new_size)) {
+        subtract(&memory_counts.reserved, size);
+        return true;
+    }
+    /* By bytes, for which there are two for a moment. */
+    if (!memory_charge(size)) {
+        memory_discharge(new_size - size);
+        return false;
+    }
+    if (!os_commit(to, new_size)) {
+        memory_discharge(new_size);
+        return false;
+    }
+    memcpy(to, from, size);
+    memory_release(from, size);
     return true;
 }
 

@@ -18,12 +18,13 @@ struct memory_counts {
 extern struct memory_counts memory_counts;
 
 /* As the os functions of these names. */
-void *memory_reserve(size_t size, size_t align);
-void memory_unreserve(void *start, size_t size);          /* of what was not committed */
-bool memory_commit(void *start, size_t size);             /* false also beyond the limit */
-void *memory_map(size_t size, size_t align, size_t room); /* NULL also beyond the limit */
+void *memory_reserve(size_t size, size_t align, size_t room);
+void memory_unreserve(void *start, size_t size); /* of what was not committed */
+bool memory_commit(void *start, size_t size);    /* false also beyond the limit */
+void *memory_map(size_t size, size_t align);     /* NULL also beyond the limit */
 bool memory_extend(void *start, size_t old_size, size_t new_size);
-bool memory_move(void *from, size_t size, void *to);
+/* Moves a mapping, by its pages or else its bytes, to reserved addresses, where it becomes larger. False: it is as it was. */
+bool memory_move(void *from, size_t size, void *to, size_t new_size);
 void memory_release(void *start, size_t size);
 
 /* Gives the memory back and keeps the addresses. */

@@ -153,10 +153,9 @@ void slab_give_back(struct slab *slab)
 
 static struct slab *take_cached(enum slab_kind kind)
 {
-    uint32_t now = os_milliseconds();
     lock_acquire(LOCK_POOL);
     struct slab *slab = uncache(pool.cached[kind].newest);
-    struct slab *aged = uncache_aged(now);
+    struct slab *aged = pool.cached_bytes == 0 ? NULL : uncache_aged(os_milliseconds());
     lock_release(LOCK_POOL);
     purge(aged);
     return slab;

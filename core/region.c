@@ -46,7 +46,7 @@ static char *frontier_take(struct frontier *frontier, size_t size)
 
 static bool frontier_reserve(struct frontier *frontier, size_t size, size_t align)
 {
-    char *start = memory_reserve(size, align);
+    char *start = memory_reserve(size, align, 0);
     if (start == NULL)
         return false;
     *frontier = (struct frontier){.next = start, .committed = start, .end = start + size};

@@ -75,6 +75,23 @@ static void revisit_remove(struct heap *heap, struct slab *slab)
     list_remove(&heap->revisit, slab, LINKS_REVISIT);
 }
 
+/* The owner's countdown is not for others to write: where it fires too late, the owner is called to look again. It comes
+ * with its next free of the slab; but for one that is under way, after which there may be none, so that the slab is also on
+ * the list that the owner's slow paths work off. Before the recount of the look, so that such a free is seen or sees the
+ * mark. */
+static void call_owner(struct slab *slab, struct bin *bin)
+{
+    revisit_add(heap_of(bin), slab);
+    atomic_store_explicit(&slab->bin, (struct bin *)((uintptr_t)bin | BIN_CALLED), memory_order_seq_cst);
+}
+
+static void answer(struct slab *slab, struct bin *bin)
+{
+    revisit_remove(heap_of(bin), slab);
+    if (atomic_load_explicit(&slab->bin, memory_order_relaxed) != bin)
+        atomic_store_explicit(&slab->bin, bin, memory_order_relaxed);
+}
+
 /* ---- settling --------------------------------------------------------------------------------------------------- */
 
 /* Enough free slots to be worth taking up again. For bitmaps more: what is allocated together then lies close together,
@@ -142,7 +159,7 @@ static enum look look_at(struct slab *slab, struct bin *bin, bool is_owner)
         return LOOK_EMPTY;
     }
     if (is_owner)
-        revisit_remove(heap_of(bin), slab);
+        answer(slab, bin);
     if (slab->state == SLAB_PARKED && usable >= ripe && !is_hidden) {
         slab->state = SLAB_AVAILABLE;
         list_insert(&bin->available, slab, LINKS_STATE);
@@ -162,7 +179,7 @@ static enum look look_at(struct slab *slab, struct bin *bin, bool is_owner)
     int64_t countdown = (int32_t)(slab->armed - freed);
     bool owner_cannot_tell = countdown <= 0 || countdown > out;
     if (owner_cannot_tell)
-        revisit_add(heap_of(bin), slab);
+        call_owner(slab, bin);
     bool next_push_tells = is_hidden || countdown <= 0 || countdown >= missing;
     set_notify_at(slab, pushed + (next_push_tells ? 1 : (uint32_t)(missing - countdown + 1)));
     freed = slab_freed_count(slab);
@@ -173,12 +190,12 @@ static enum look look_at(struct slab *slab, struct bin *bin, bool is_owner)
 /* Locks the heap that owns a slab. NULL, and nothing locked: nobody does, or it changed hands meanwhile. */
 static struct bin *lock_owner(struct slab *slab)
 {
-    struct bin *bin = atomic_load_explicit(&slab->bin, memory_order_relaxed);
+    struct bin *bin = slab_bin(slab);
     if (bin == NULL)
         return NULL;
     struct heap *heap = heap_of(bin);
     heap_lock(heap);
-    bin = atomic_load_explicit(&slab->bin, memory_order_relaxed);
+    bin = slab_bin(slab);
     if (bin != NULL && heap_of(bin) == heap)
         return bin;
     heap_unlock(heap);
@@ -202,7 +219,7 @@ void slab_settle_owner(struct slab *slab)
 
 void slab_park(struct slab *slab)
 {
-    struct bin *bin = atomic_load_explicit(&slab->bin, memory_order_relaxed);
+    struct bin *bin = slab_bin(slab);
     heap_lock(heap_of(bin));
     slab->state = SLAB_PARKED;
     enum look look = look_at(slab, bin, true);
@@ -227,7 +244,7 @@ bool slab_revisit(struct heap *heap)
     struct slab *slab = first == 0 ? NULL : slab_from_id(first);
     enum look look = LOOK_DONE;
     if (slab != NULL)
-        look = look_at(slab, atomic_load_explicit(&slab->bin, memory_order_relaxed), true);
+        look = look_at(slab, slab_bin(slab), true);
     heap_unlock(heap);
     if (look == LOOK_EMPTY)
         slab_give_back(slab);
@@ -244,7 +261,7 @@ struct slab *slab_take_available(struct bin *bin)
     struct slab *slab = first == 0 ? NULL : slab_from_id(first);
     if (slab != NULL) {
         list_remove(&bin->available, slab, LINKS_STATE);
-        revisit_remove(heap, slab);
+        answer(slab, bin);
         make_current(slab);
     }
     heap_unlock(heap);

@@ -50,7 +50,7 @@ enum slab_links_use {
 typedef _Atomic slab_id slab_list;
 
 struct slab {
-    _Atomic(struct bin *) bin; /* the owner's bin for this class; any thread reads it, see free_cold */
+    _Atomic(struct bin *) bin; /* the owner's bin for this class, with BIN_CALLED; any thread reads it, see free_cold */
     union {
         void *freed;       /* list: the slot freed last, linked to the ones before; owner only */
         struct map *local; /* bitmap: what the owner freed; owner only */
@@ -96,6 +96,15 @@ static inline struct slab *slab_of(const void *p)
 {
     struct region *region = region_of(p);
     return (struct slab *)region + (region_offset(p) >> region->slab_shift);
+}
+
+/* A mark in slab.bin: the owner is called. Its next free of the slab then does not take the hot path, and looks. */
+#define BIN_CALLED ((uintptr_t)1 << 63)
+
+/* The owner's bin, marked or not. NULL: pooled. */
+static inline struct bin *slab_bin(const struct slab *slab)
+{
+    return (struct bin *)((uintptr_t)atomic_load_explicit(&slab->bin, memory_order_relaxed) & ~BIN_CALLED);
 }
 
 static inline enum slab_kind slab_kind_of(const struct slab *slab) { return region_of(slab)->kind; }

@@ -46,7 +46,7 @@ class Cache : public testing::Test
         return done;
     }
 
-    range take(size_t size) const { return cache_take(size, natural_align(size), now); }
+    range take(size_t size) const { return cache_take(size, natural_align(size)); }
 
     // Several pieces, far from each other: each at a multiple of every alignment.
     std::vector<range> put_apart(const std::vector<size_t> &sizes) const
@@ -79,7 +79,7 @@ TEST_F(Cache, EmptyServesNothing)
 {
     for (size_t size = page; size <= 1024 * MiB; size *= 2)
         EXPECT_EQ(take(size), none);
-    EXPECT_FALSE(cache_take_at(at(0), page, now));
+    EXPECT_FALSE(cache_take_at(at(0), page));
     EXPECT_EQ(cache_evict(now, 0, 0), none);
     EXPECT_EQ(cache_trim(0), none);
 }
@@ -142,8 +142,8 @@ TEST_F(Cache, AlignmentsAreKept)
                 ;
             if (align < ALLOC_ALIGN_MAX && 2 * size <= align) {
                 ASSERT_TRUE(put(piece));
-                EXPECT_EQ(cache_take(size, 2 * align, now), none) << size << " at " << align;
-                EXPECT_EQ(cache_take(size, align, now), (range{piece.start, size})) << size << " at " << align;
+                EXPECT_EQ(cache_take(size, 2 * align), none) << size << " at " << align;
+                EXPECT_EQ(cache_take(size, align), (range{piece.start, size})) << size << " at " << align;
                 while (cache_evict(now, 0, 0).size != 0)
                     ;
             }
@@ -188,14 +188,14 @@ TEST_F(Cache, PiecesWithAGapBetweenThemStayApart)
 TEST_F(Cache, APieceIsTakenFromAGivenStart)
 {
     ASSERT_TRUE(put({at(5 * page), 100 * page}));
-    EXPECT_FALSE(cache_take_at(at(4 * page), page, now));
-    EXPECT_FALSE(cache_take_at(at(6 * page), page, now)) << "it does not begin there";
-    EXPECT_FALSE(cache_take_at(at(5 * page), 101 * page, now)) << "it is not so long";
-    EXPECT_FALSE(cache_take_at(at(105 * page), page, now));
+    EXPECT_FALSE(cache_take_at(at(4 * page), page));
+    EXPECT_FALSE(cache_take_at(at(6 * page), page)) << "it does not begin there";
+    EXPECT_FALSE(cache_take_at(at(5 * page), 101 * page)) << "it is not so long";
+    EXPECT_FALSE(cache_take_at(at(105 * page), page));
     expect_counts(1, 100 * page);
-    EXPECT_TRUE(cache_take_at(at(5 * page), 40 * page, now));
-    EXPECT_FALSE(cache_take_at(at(5 * page), page, now)) << "it is taken";
-    EXPECT_TRUE(cache_take_at(at(45 * page), 60 * page, now));
+    EXPECT_TRUE(cache_take_at(at(5 * page), 40 * page));
+    EXPECT_FALSE(cache_take_at(at(5 * page), page)) << "it is taken";
+    EXPECT_TRUE(cache_take_at(at(45 * page), 60 * page));
     expect_counts(0, 0);
 }
 
@@ -266,7 +266,7 @@ TEST_F(Cache, WhatIsCutOffMayBePutInAgain)
     EXPECT_EQ(take(16 * MiB), (range{at(0), 16 * MiB}));
 }
 
-// As many as the cache can keep track of; one that joins a neighbour needs no place of its own.
+// As many as the cache can keep track of.
 TEST_F(Cache, MorePiecesThanItCanKeepTrackOfAreRefused)
 {
     constexpr size_t most = 2047, apart = 64 * page;
@@ -276,14 +276,12 @@ TEST_F(Cache, MorePiecesThanItCanKeepTrackOfAreRefused)
         EXPECT_FALSE(put({at(most * apart), 2 * page}));
         expect_counts(most, most * 2 * page);
     }
-    EXPECT_TRUE(put({at((most - 1) * apart + 2 * page), page}));
-    expect_counts(most, most * 2 * page + page);
     EXPECT_EQ(cache_evict(now, 0, 0), (range{at(0), 2 * page}));
     EXPECT_TRUE(put({at(most * apart), 2 * page}));
     EXPECT_FALSE(put({at(0), 2 * page}));
     for (size_t i = 1; i < most - 1; i++)
         ASSERT_EQ(cache_evict(now, 0, 0), (range{at(i * apart), 2 * page}));
-    expect_counts(2, 5 * page);
+    expect_counts(2, 4 * page);
 }
 
 // ---- ages ---------------------------------------------------------------------------------------------------------
@@ -306,16 +304,41 @@ TEST_F(Cache, TheOldestIsEvictedOnceItIsOldEnough)
     }
 }
 
-// Memory that is put in next to an old piece makes one piece of both, which was in use a moment ago.
-TEST_F(Cache, APieceIsAsOldAsItsYoungestPart)
+// A thread that reads the clock, waits for the lock, and finds what came in since: that is new, not very old.
+TEST_F(Cache, WhatCameInAfterTheClockWasReadIsNew)
 {
     ASSERT_TRUE(put({at(0), 4 * MiB}));
-    ASSERT_TRUE(put({at(1024 * MiB), 4 * MiB}));
-    now += 40;
-    ASSERT_TRUE(put({at(4 * MiB), 4 * MiB}));
-    EXPECT_EQ(cache_evict(now + 20, 50, never), (range{at(1024 * MiB), 4 * MiB}));
-    EXPECT_EQ(cache_evict(now + 20, 50, never), none);
-    EXPECT_EQ(cache_evict(now + 50, 50, never), (range{at(0), 8 * MiB}));
+    EXPECT_EQ(cache_evict(now - 1, 50, never), none);
+}
+
+// Nobody uses the rest, however often the front is taken and put in again.
+TEST_F(Cache, WhatIsLeftOfAPieceGoesOnAgeing)
+{
+    ASSERT_TRUE(put({at(0), 16 * MiB}));
+    for (int i = 0; i < 4; i++) {
+        now += 10;
+        EXPECT_EQ(take(4 * MiB), (range{at(0), 4 * MiB}));
+        EXPECT_EQ(cache_evict(now, 50, never), none);
+        ASSERT_TRUE(put({at(0), 4 * MiB}));
+        expect_counts(1, 16 * MiB);
+    }
+    EXPECT_EQ(take(4 * MiB), (range{at(0), 4 * MiB}));
+    EXPECT_EQ(cache_evict(now + 9, 50, never), none);
+    EXPECT_EQ(cache_evict(now + 10, 50, never), (range{at(4 * MiB), 12 * MiB}));
+}
+
+TEST_F(Cache, NeighboursThatJoinAreAsOldAsTheLarger)
+{
+    for (size_t size : {1 * MiB, 7 * MiB}) {
+        const range old = {at(0), 4 * MiB}, behind = {at(4 * MiB), size};
+        ASSERT_TRUE(put(old));
+        now += 40;
+        ASSERT_TRUE(put(behind));
+        EXPECT_EQ(cache_evict(now + 9, 50, never), none);
+        const uint32_t due = now + (size > old.size ? 50 : 10);
+        EXPECT_EQ(cache_evict(due - 1, 50, never), none);
+        EXPECT_EQ(cache_evict(due, 50, never), (range{at(0), 4 * MiB + size}));
+    }
 }
 
 // ---- whatever the order -------------------------------------------------------------------------------------------
@@ -369,7 +392,7 @@ class RandomOperations : public Cache
     {
         const size_t length = 1 + random.below(random.one_in(4) ? 256 : 32);
         const size_t align = random.one_in(2) ? natural_align(length * unit) : page;
-        const range piece = cache_take(length * unit, align, now);
+        const range piece = cache_take(length * unit, align);
         EXPECT_LE(piece.size, length * unit);
         EXPECT_TRUE(is_aligned(piece.start, align));
         hold(piece);
@@ -382,7 +405,7 @@ class RandomOperations : public Cache
         if (before == held.end())
             return;
         const range piece = {at((before->first + before->second) * unit), (1 + random.below(8)) * unit};
-        if (cache_take_at(piece.start, piece.size, now))
+        if (cache_take_at(piece.start, piece.size))
             hold(piece);
     }
 

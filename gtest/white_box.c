@@ -82,7 +82,7 @@ static uint32_t count_held_back(const struct bin *bin, const struct slab *slab)
 static struct slab_view view(struct slab *slab)
 {
     enum slab_kind kind = slab_kind_of(slab);
-    const struct bin *bin = atomic_load(&slab->bin);
+    const struct bin *bin = slab_bin(slab);
     uint32_t pushed = atomic_load(&slab_remote(slab)->pushed);
     struct slab_view view = {
         .slab = slab,
@@ -93,6 +93,7 @@ static struct slab_view view(struct slab *slab)
         .is_large = kind != SLAB_SMALL,
         .is_list = slab->is_list,
         .is_to_revisit = slab->flags & SLAB_REVISIT,
+        .is_called = (uintptr_t)atomic_load(&slab->bin) & BIN_CALLED,
         .capacity = slab_capacity(kind, slab->class),
         .granted = slab_granted(slab),
         .freed = slab_freed_count(slab),
@@ -248,7 +249,7 @@ bool engine_memory_is_accounted(void)
 
 const struct heap *engine_own_heap(void) { return heap_self->number == 0 ? NULL : heap_self; }
 uint32_t engine_heap_number(const struct heap *heap) { return heap->number; }
-const struct heap *engine_owner(const void *slot) { return heap_of(atomic_load(&slab_of(slot)->bin)); }
+const struct heap *engine_owner(const void *slot) { return heap_of(slab_bin(slab_of(slot))); }
 
 uint32_t engine_heap_owns(const struct heap *heap, size_t class_number)
 {

@@ -13,13 +13,13 @@
 
 size_t os_page_size(void);
 
-/* Addresses without memory, a multiple of `align`. NULL when there are none. */
-void *os_reserve(size_t size, size_t align);
+/* Addresses without memory, a multiple of `align`. Leaves `room` bytes of addresses free behind them if it can, so that
+ * os_extend may succeed. NULL when there are none. */
+void *os_reserve(size_t size, size_t align, size_t room);
 /* Makes reserved addresses usable. False when the system refuses; they stay reserved. */
 bool os_commit(void *start, size_t size);
-/* reserve + commit in one step, for whole mappings. Leaves `room` bytes of addresses free behind it if it can, so that
- * os_extend may succeed. */
-void *os_map(size_t size, size_t align, size_t room);
+/* reserve + commit in one step, for whole mappings. */
+void *os_map(size_t size, size_t align);
 /* Gives the memory back, keeps the addresses usable. */
 void os_purge(void *start, size_t size);
 /* Makes usable addresses reserved again: unlike purged ones, they count against no limit of the system's. False: they stay
@@ -27,8 +27,8 @@ void os_purge(void *start, size_t size);
 bool os_decommit(void *start, size_t size);
 /* Gives memory and addresses back. */
 void os_release(void *start, size_t size);
-/* Moves the pages of a mapping over the first part of another one, whose own pages are dropped. False: nothing moved. */
-bool os_move(void *from, size_t size, void *to);
+/* Moves the pages of a mapping to reserved addresses, where it becomes `new_size` long. False: nothing moved. */
+bool os_move(void *from, size_t size, void *to, size_t new_size);
 /* Extends a mapping where it lies. False: it is as it was. */
 bool os_extend(void *start, size_t old_size, size_t new_size);
 /* Whether huge pages may back this memory. Advice. */

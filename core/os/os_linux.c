@@ -17,7 +17,7 @@
 #define MADV_DONTNEED_LOCKED 24 /* Linux 5.18 */
 #endif
 
-size_t os_page_size(void) { return (size_t)sysconf(_SC_PAGESIZE); }
+size_t os_page_size(void) { return (size_t)getpagesize(); }
 
 /* ---- mappings --------------------------------------------------------------------------------------------------- */
 
@@ -84,9 +84,13 @@ static void advise(void *start, size_t size, int advice)
     errno = saved;
 }
 
-void *os_reserve(size_t size, size_t align)
+void *os_reserve(size_t size, size_t align, size_t room)
 {
-    void *start = map_aligned(size, align, PROT_NONE);
+    char *start = room == 0 ? NULL : map_aligned(size + room, align, PROT_NONE);
+    if (start != NULL)
+        unmap_part(start + size, room);
+    else
+        start = map_aligned(size, align, PROT_NONE);
     if (start != NULL)
         advise(start, size, MADV_DONTDUMP);
     return start;
@@ -100,14 +104,7 @@ bool os_commit(void *start, size_t size)
     return true;
 }
 
-void *os_map(size_t size, size_t align, size_t room)
-{
-    char *start = room == 0 ? NULL : map_aligned(size + room, align, PROT_READ | PROT_WRITE);
-    if (start == NULL)
-        return map_aligned(size, align, PROT_READ | PROT_WRITE);
-    unmap_part(start + size, room);
-    return start;
-}
+void *os_map(size_t size, size_t align) { return map_aligned(size, align, PROT_READ | PROT_WRITE); }
 
 void os_purge(void *start, size_t size)
 {
@@ -152,10 +149,11 @@ static bool is_one_mapping(void *start, size_t size)
     return true;
 }
 
-bool os_move(void *from, size_t size, void *to)
+bool os_move(void *from, size_t size, void *to, size_t new_size)
 {
-    /* Asked first, because older kernels drop the target before they find that the source cannot be moved. */
-    return is_one_mapping(from, size) && mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED;
+    /* Asked first, because older kernels drop the target before they find that the source cannot be moved. Moved and
+     * extended in one step, or it would be two mappings from then on. */
+    return is_one_mapping(from, size) && mremap(from, size, new_size, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED;
 }
 
 bool os_extend(void *start, size_t old_size, size_t new_size)

@@ -9,7 +9,8 @@
  *
  * Errors: NULL with errno ENOMEM when memory is short, or the size is above PTRDIFF_MAX or a product overflows; a failed
  * resize leaves the old block as it was. Frees keep errno. Misuse that is detected (a block freed twice, a wrong size)
- * ends in one line on standard error and abort(). A pointer that no function of alloc returned is ignored by free.
+ * ends in one line on standard error and abort(). A pointer that no function of alloc returned is ignored by free and passed
+ * on to glibc's realloc, if the C library is glibc (otherwise: ENOMEM).
  *
  * Threads: as <alloc/alloc_std.h>, whose options, statistics and promises on memory hold here too.
  */

@@ -118,8 +118,8 @@ ALLOC_API size_t alloc_good_size_aligned(size_t size, size_t align) ALLOC_NOEXCE
 
 /* Memory whose last block is freed can be used again by every thread at once, and goes back to the system without being
  * asked: what is cached for the next allocations is bounded in bytes (ALLOC_OPTION_CACHE_LIMIT for slabs of small blocks,
- * ALLOC_OPTION_LARGE_CACHE_LIMIT for blocks above 512 KiB, of which never more is cached than is live or 32 MiB); the
- * excess goes back as it comes in, and what has been cached for ALLOC_OPTION_PURGE_AGE goes back one by one as later
+ * ALLOC_OPTION_LARGE_CACHE_LIMIT for blocks above 512 KiB, of which what is more than is live or 32 MiB goes back by two
+ * pieces at each free); the excess goes back as it comes in, and what has been cached for ALLOC_OPTION_PURGE_AGE goes back one by one as later
  * calls put memory into the cache or take it out. There is no thread in the background: a process that makes no call
  * keeps what is cached. Beside that, each thread keeps, per size class that it used, one slab (64 KiB or 2 MiB) and those
  * of up to six blocks freed last.
@@ -163,6 +163,12 @@ ALLOC_API int alloc_option_get(enum alloc_option option, size_t *value) ALLOC_NO
 /* Nothing is counted when blocks are allocated and freed; what is said of blocks is what their slabs know. A slab is
  * current (its thread allocates from it), parked, available (enough free for its thread to take it up again), cached
  * (empty), purged (empty, without memory) or fresh (never used). Numbers are of one moment each, not all of the same. */
+/* In C++ the functions hide the constructors that no struct here has. */
+#if defined(__cplusplus) && defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#endif
+
 struct alloc_stats {
     size_t regions;           /* of up to 128 MiB of addresses */
     size_t reserved_bytes;    /* addresses, committed ones among them */
@@ -195,6 +201,10 @@ struct alloc_stats_class {
 
 /* As alloc_stats, for the class of a number from 0 on. -1 with EINVAL also beyond the last one. */
 ALLOC_API int alloc_stats_class(unsigned number, struct alloc_stats_class *out, size_t size) ALLOC_NOEXCEPT;
+
+#if defined(__cplusplus) && defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
 
 /* Writes all of it as one JSON object, by and by, with calls of write(context, text, length). No lock is held meanwhile:
  * write may allocate. Any thread. */
