@@ -254,7 +254,7 @@ TEST(Generations, OfOneThreadDoNotGrow)
         Random random(1);
         size_t first = 0;
         pid_t child = 0;
-        const size_t depth = repetitions(200);
+        const size_t depth = repetitions(100);
         for (size_t generation = 0; generation < depth && child == 0; generation++) {
             for (size_t i = 0; i < 1000; i++)
                 require(table.replace(random), 2);
