@@ -5,6 +5,8 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -21,6 +23,11 @@ namespace
 // the first one reports.
 std::mutex mapped_lock;
 size_t mapped, mapped_most, mapped_faults;
+
+// When the last thread was ready, and when the first one came out of the loop's end, where each waits for all others.
+std::atomic<int64_t> ready, done;
+
+int64_t nanoseconds() { return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // A field of /proc/self/status, in bytes. Not getrusage: its maximum starts at what the parent had.
 double memory_field(const char *name)
@@ -106,8 +113,20 @@ double resident()
     return memory_field("VmRSS:") - static_cast<double>(mapped);
 }
 
+void start_together()
+{
+    done.store(INT64_MAX);
+    const int64_t now = nanoseconds();
+    for (int64_t last = ready.load(); last < now && !ready.compare_exchange_weak(last, now);)
+        continue;
+}
+
 void finish(benchmark::State &state, size_t items)
 {
+    const int64_t now = nanoseconds();
+    for (int64_t first = done.load(); now < first && !done.compare_exchange_weak(first, now);)
+        continue;
+    state.SetIterationTime(1e-9 * static_cast<double>(done.load() - ready.load()));
     state.SetItemsProcessed(static_cast<int64_t>(items));
     if (state.thread_index() != 0)
         return; // counters are summed over threads

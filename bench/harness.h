@@ -2,7 +2,8 @@
 // the allocator under test is inlined into it: no pointer to a function stands between a workload and an allocator.
 //
 // A workload of one thread is timed by that thread's CPU time, which other processes disturb least (Google Benchmark's
-// default); one of several threads by the wall clock (UseRealTime). Names are workload/param/threads:n.
+// default); one of several threads by the wall clock (UseManualTime, see start_together). Names are
+// workload/param/threads:n.
 //
 // The harness keeps its own memory out of the allocator under test (Array maps it) and says how much that is, so
 // that resident memory can be compared.
@@ -96,6 +97,11 @@ inline void expect(bool holds, const char *what)
         std::exit(1);
     }
 }
+
+// Every thread of a workload of several calls this right before its timed loop. The time is then from when the last one
+// was ready until all had done. Google Benchmark's own real time is the mean of what each thread saw, which is far too
+// little where there are more threads than processors: a thread that waits for one has not looked at the clock yet.
+void start_together();
 
 // Every thread of a workload calls this right after its timed loop, with the number of items it handled. Adds the
 // counters items_per_second; in bytes, peak_rss and rss (the process, most so far and now) and harness (the arrays,

@@ -100,6 +100,7 @@ void larson(benchmark::State &state)
     const size_t generations = std::max<size_t>(replacements / workers / worker_replacements, 1);
     if (state.thread_index() == 0)
         server.emplace(workers);
+    bench::start_together();
     for (auto _ : state)
         for (size_t i = 0; i < generations; i++)
             std::thread(&Server::work, &*server).join();
@@ -108,6 +109,6 @@ void larson(benchmark::State &state)
         server.reset();
 }
 
-BENCHMARK(larson)->Iterations(1)->UseRealTime()->ThreadRange(1, 16);
+BENCHMARK(larson)->Iterations(1)->UseManualTime()->ThreadRange(1, 16);
 
 } // namespace

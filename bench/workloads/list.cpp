@@ -60,6 +60,7 @@ void list(benchmark::State &state, Phase timed, Heap heap)
         aged.emplace(threads, static_cast<size_t>(state.thread_index()));
 
     bench::Node *list = timed == Phase::build ? nullptr : bench::build_list(nodes);
+    bench::start_together();
     for (auto _ : state) {
         switch (timed) {
         case Phase::build:
@@ -82,7 +83,7 @@ void both_heaps(const std::string &phase_name, Phase phase)
     for (const auto &[heap_name, heap] : {std::pair{"/fresh", Heap::fresh}, std::pair{"/aged", Heap::aged}}) {
         const std::string name = phase_name + heap_name;
         benchmark::RegisterBenchmark(name.c_str(), list, phase, heap)->Iterations(1)->Threads(1);
-        benchmark::RegisterBenchmark(name.c_str(), list, phase, heap)->Iterations(1)->Threads(2)->UseRealTime();
+        benchmark::RegisterBenchmark(name.c_str(), list, phase, heap)->Iterations(1)->Threads(2)->UseManualTime();
     }
 }
 

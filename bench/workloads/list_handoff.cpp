@@ -13,6 +13,7 @@ void list_handoff(benchmark::State &state)
 {
     const size_t nodes = static_cast<size_t>(state.range(0));
     const bool builds = state.thread_index() == 0;
+    bench::start_together();
     for (auto _ : state) {
         if (builds) {
             ring.reserve() = bench::build_list(nodes);
@@ -27,6 +28,6 @@ void list_handoff(benchmark::State &state)
     bench::finish(state, builds ? static_cast<size_t>(state.iterations()) * nodes : 0);
 }
 
-BENCHMARK(list_handoff)->Arg(1'000)->Arg(100'000)->UseRealTime()->Threads(2);
+BENCHMARK(list_handoff)->Arg(1'000)->Arg(100'000)->UseManualTime()->Threads(2);
 
 } // namespace

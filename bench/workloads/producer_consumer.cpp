@@ -22,6 +22,7 @@ void producer_consumer(benchmark::State &state)
     const size_t pairs = static_cast<size_t>(state.threads()) / 2;
     const size_t self = static_cast<size_t>(state.thread_index()) / 2;
     size_t produced = 0;
+    bench::start_together();
     if (state.thread_index() % 2 == 0) {
         for (auto _ : state)
             for (size_t consumer = 0; consumer < pairs; consumer++) {
@@ -41,6 +42,6 @@ void producer_consumer(benchmark::State &state)
     bench::finish(state, produced);
 }
 
-BENCHMARK(producer_consumer)->UseRealTime()->ThreadRange(2, 2 * most_pairs);
+BENCHMARK(producer_consumer)->UseManualTime()->ThreadRange(2, 2 * most_pairs);
 
 } // namespace

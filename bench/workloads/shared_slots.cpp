@@ -54,6 +54,7 @@ void shared_slots(benchmark::State &state)
     bench::Random random(static_cast<size_t>(state.thread_index()));
     if (state.thread_index() == 0)
         slots.emplace();
+    bench::start_together();
     for (auto _ : state)
         for (size_t i = 0; i < count; i++) {
             const size_t size = bench::random_size_by_doubling(random, 1, doublings);
@@ -67,6 +68,6 @@ void shared_slots(benchmark::State &state)
     }
 }
 
-BENCHMARK(shared_slots)->Iterations(1)->UseRealTime()->ThreadRange(1, 16);
+BENCHMARK(shared_slots)->Iterations(1)->UseManualTime()->ThreadRange(1, 16);
 
 } // namespace

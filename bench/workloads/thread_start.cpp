@@ -26,6 +26,7 @@ void thread_start(benchmark::State &state)
     const size_t count = threads_in_all / static_cast<size_t>(state.threads());
     bench::Random random(static_cast<size_t>(state.thread_index()));
     bench::Array<bench::Block> objects(static_cast<size_t>(state.range(0)));
+    bench::start_together();
     for (auto _ : state)
         for (size_t started = 0; started < count; started++) {
             std::thread([&] { live_and_die(objects, random); }).join();
@@ -37,6 +38,6 @@ void thread_start(benchmark::State &state)
     bench::finish(state, count);
 }
 
-BENCHMARK(thread_start)->Arg(10)->Arg(1'000)->Iterations(1)->UseRealTime()->ThreadRange(1, 16);
+BENCHMARK(thread_start)->Arg(10)->Arg(1'000)->Iterations(1)->UseManualTime()->ThreadRange(1, 16);
 
 } // namespace
