@@ -1,4 +1,5 @@
-// Time per operation, and beside it peak resident memory, of every allocator; a panel for each group of workloads.
+// Time per operation, and beside it peak resident memory, or a counter, of every allocator; a panel for each group of
+// workloads.
 import { dataset, figure, logarithmic, rows } from "./charts.js";
 import { element, folded, nothing, table } from "./dom.js";
 import * as format from "./format.js";
@@ -10,16 +11,18 @@ const lane = 8; // pixels an allocator's point has in a workload's row
 export function costSection(view) {
     if (!view.workloads.length || !view.allocators.length)
         return [nothing("No workload and allocator that was measured is left by the filters.")];
+    const beside = view.beside ? counterMeasure(view.beside) : measures.memory;
     const panels = [...groupBy(view.workloads, (workload) => workload.group)].flatMap(([group, workloads]) => [
         element("h3", {}, group),
         element("div", { class: "charts pair" },
             element("div", { class: "chart" }, chart(view, group, workloads, measures.time)),
-            element("div", { class: "chart" }, chart(view, group, workloads, measures.memory))),
+            element("div", { class: "chart" }, chart(view, group, workloads, beside))),
         folded(`Table of ${group}`, details(view, group, workloads)),
     ]);
     return [
-        element("p", {}, "Medians with confidence intervals, further left is better. Time is per operation; memory is the most " +
-            "that was resident, without the benchmark's own arrays. Both axes are logarithmic."),
+        element("p", {}, "Medians with confidence intervals, further left is better. Time is per operation; peak memory " +
+            "is the most that was resident, without the benchmark's own arrays. Axes are logarithmic. What stands beside the " +
+            "time can be chosen above; the tables have everything."),
         legend(view),
         ...panels,
     ];
@@ -29,6 +32,12 @@ const measures = {
     time: { title: "Time per operation", of: (result) => result.time, format: format.time, base: 10 },
     memory: { title: "Peak resident memory", of: (result) => result.memory, format: format.bytes, base: 2 },
 };
+
+// What a benchmark counted. Its repetitions have a median and no interval.
+const counterMeasure = (name) => ({
+    title: format.counterTitle(name), base: format.isBytes(name) ? 2 : 10, format: (value) => format.counter(name, value),
+    of: ({ counters }) => Array(3).fill(counters[name] ?? 0),
+});
 
 function chart(view, group, workloads, measure) {
     const labels = workloads.map((workload) => format.label(workload, group));
@@ -43,6 +52,8 @@ function chart(view, group, workloads, measure) {
     const datasets = () => view.allocators.map((name, index) =>
         dataset(name, points(name, index), Object.keys(view.data.context.allocators)));
     const values = view.allocators.flatMap((name, index) => points(name, index).flatMap(({ xMin, xMax }) => [xMin, xMax]));
+    if (!values.length)
+        return nothing(`${measure.title}: none above 0.`);
     return figure({
         caption: measure.title,
         description: `${measure.title} of ${group}, by workload and allocator. The table below has all values.`,
@@ -50,7 +61,7 @@ function chart(view, group, workloads, measure) {
         configuration: (width) => ({
             datasets: datasets(),
             scales: {
-                x: logarithmic({ values: values.length ? values : [1], format: format.short(measure.format), base: measure.base,
+                x: logarithmic({ values, format: format.short(measure.format), base: measure.base,
                     most: width < 480 ? 4 : 6 }),
                 y: rows(labels, width, true),
             },
@@ -64,7 +75,7 @@ function details(view, group, workloads) {
     const counters = [...new Set(rowsOf.flatMap((row) => Object.keys(row.counters)))].sort();
     const columns = [{ title: "workload", text: true }, { title: "allocator", text: true }, { title: "time" },
         { title: "interval" }, { title: "peak memory" }, { title: "interval" },
-        ...counters.map((name) => ({ title: name.replaceAll("_", " ") }))];
+        ...counters.map((name) => ({ title: format.counterTitle(name) }))];
     return table(`Time and memory of ${group}`, columns, rowsOf.map((row) => [
         row.workload.name, row.name, format.time(row.time[0]), format.range(row.time, format.time),
         format.bytes(row.memory[0]), format.range(row.memory, format.bytes),

@@ -1,11 +1,12 @@
 // What is shown: workloads by name, group and threads, and allocators, whose boxes are the charts' legend too.
 import { element } from "./dom.js";
+import { counterTitle } from "./format.js";
 import { swatch } from "./legend.js";
 
 const pause = 150; // milliseconds without a key, before the page is drawn again
 
 export function initialState(data) {
-    return { text: "", group: "", threads: "", allocators: new Set(Object.keys(data.context.allocators)) };
+    return { text: "", group: "", threads: "", beside: "", allocators: new Set(Object.keys(data.context.allocators)) };
 }
 
 const unique = (values) => [...new Set(values)];
@@ -24,8 +25,15 @@ export function fillFilters(form, data, state, changed) {
             ...unique(data.workloads.map(({ group }) => group)).map((group) => [group, group])], state, changed)),
         labelled("Threads", choice("threads", [["", "all"],
             ...unique(data.workloads.map(({ threads }) => threads)).sort((a, b) => a - b).map((n) => [n, n])], state, changed)),
+        labelled("Beside the time", choice("beside", [["", "peak resident memory"],
+            ...counterNames(data).map((name) => [name, counterTitle(name)])], state, changed)),
         element("fieldset", {}, element("legend", {}, "Allocators"), ...names.map((name) => box(name, names, state, changed))));
     form.addEventListener("submit", (event) => event.preventDefault());
+}
+
+function counterNames({ workloads }) {
+    const results = workloads.flatMap((workload) => Object.values(workload.results));
+    return unique(results.flatMap(({ counters }) => Object.keys(counters))).sort();
 }
 
 function labelled(text, control) {

@@ -38,6 +38,7 @@ export function label(workload, prefix = "") {
     return workload.threads > 1 ? `${rest} ×${workload.threads}` : rest;
 }
 
-// Counters in bytes; every other one is a plain number.
-export const counter = (name, value) =>
-    /rss|bytes|harness|live/.test(name) ? bytes(value) : Math.round(value).toLocaleString("en");
+// Counters are bytes, but for those whose names say that they count something.
+export const isBytes = (name) => !/(faults|count)$/.test(name);
+export const counter = (name, value) => (isBytes(name) ? bytes(value) : Math.round(value).toLocaleString("en"));
+export const counterTitle = (name) => name.replaceAll("_", " ");

@@ -10,7 +10,7 @@ export function isOurs(name, ours) {
     return name === ours || name.startsWith(`${ours}_`);
 }
 
-// state: {text, group, threads, allocators: Set}
+// state: {text, group, threads, allocators: Set, beside: a counter, or nothing for peak memory}
 export function select(data, state) {
     const text = state.text.toLowerCase();
     const workloads = data.workloads.filter((workload) =>
@@ -18,7 +18,7 @@ export function select(data, state) {
         (!state.group || workload.group === state.group) &&
         (!state.threads || workload.threads === Number(state.threads)));
     const allocators = Object.keys(data.context.allocators).filter((name) => state.allocators.has(name));
-    return { data, workloads, allocators, ours: data.ours };
+    return { data, workloads, allocators, ours: data.ours, beside: state.beside };
 }
 
 // The fastest of the allocators shown, without the library's own.

@@ -170,6 +170,17 @@ test("filters choose workloads", async () => {
     assert.deepEqual(complaints, []);
 });
 
+test("what stands beside the time can be chosen", async () => {
+    const { page, complaints } = await open();
+    const beside = page.locator("#cost .pair > :last-child figcaption");
+    const count = await beside.count();
+    await page.selectOption("#filter-beside", "page_faults");
+    assert.deepEqual([...new Set(await beside.allTextContents())], ["page faults"]);
+    assert.equal(await beside.count(), count);
+    assert.ok((await pixels(page.locator("#cost .pair > :last-child canvas").first(), "--series-0"))[0] > 5);
+    assert.deepEqual(complaints, []);
+});
+
 test("filters choose allocators, and the verdict is against those that are shown", async () => {
     const { page, complaints } = await open();
     const times = medians("quiet");
