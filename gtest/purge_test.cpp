@@ -54,8 +54,6 @@ class Chain
 // Two of one kind of slab each, and mappings.
 constexpr Request mixed[] = {{16, 0}, {24, 8}, {256, 0}, {3000, 8}, {8192, 0}, {100 * KiB, 8}, {MiB, 0}};
 
-std::string name_of(const testing::TestParamInfo<Request> &info) { return std::to_string(info.param.size) + "Bytes"; }
-
 // ---- the bound ----------------------------------------------------------------------------------------------------
 
 class CacheLimit : public testing::TestWithParam<size_t>
@@ -427,7 +425,8 @@ TEST_P(GivenBack, WhenAThreadPoolShrinks)
     EXPECT_LE(statistics().heaps_live, 4u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Of, GivenBack, testing::ValuesIn(mixed), name_of);
+INSTANTIATE_TEST_SUITE_P(Of, GivenBack, testing::ValuesIn(mixed),
+                         [](const auto &info) { return std::to_string(info.param.size) + "Bytes"; });
 
 // ---- a thread that only frees -------------------------------------------------------------------------------------
 
