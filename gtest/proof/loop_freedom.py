@@ -16,11 +16,15 @@ Housekeeping is excused by name from files of lines `name  kind  reason`; each k
     registered  its address is taken (a thread-exit destructor, a fork handler), nobody calls it
     once        is called where a process, thread or heap starts, and may loop over constants there
     waits       waits for another thread that holds a lock; nobody but os_lock_acquire goes there
+    reports     writes a line about a wrong size and returns; nobody but report_size goes there, once per size class
+    asks        asks the program's new handler for memory, as long as it says that there is some: as the C++ standard
+                demands; nobody but operator new goes there
 Excused functions are not entered. A name that no function has fails the proof.
 
     loop_freedom.py --entries abi/alloc.map --housekeeping housekeeping.txt liballoc.a
     loop_freedom.py --entry allocate --compile 'gcc -O2' --must-refuse 'loop in search' fixtures/loop.c
 """
+import fnmatch
 import re
 import sys
 
@@ -50,13 +54,13 @@ FOREIGN = {
 NEVER_RETURN = {"abort"}
 
 # Public functions that neither allocate, free nor reallocate.
-NOT_ENTRIES = re.compile(r"alloc_(version|purge|option|stats)")
+NOT_ENTRIES = re.compile(r"alloc_(version|purge|option|stats)|malloc_trim|mallinfo")
 
 
 class Housekeeping:
     """The excused functions of one program: where they start, and of what kind they are."""
-    KINDS = ("aborts", "registered", "once", "waits")
-    WAITS_IN = "os_lock_acquire"
+    KINDS = ("aborts", "registered", "once", "waits", "reports", "asks")
+    CALLERS = {"waits": "os_lock_acquire", "reports": "report_size", "asks": r"_Zn[wa]\w*"}
 
     def __init__(self, program, paths):
         self.kind = {}                                      # name -> kind
@@ -170,10 +174,10 @@ class Proof:
             function = self.program.owner.get(instruction.place)    # none: padding
             for destination in (instruction.jump, instruction.call, instruction.takes):
                 name = self.housekeeping.starts.get(destination)
-                if function and self.housekeeping.kind.get(name) == "waits" and \
-                        function.base_name not in (name, self.housekeeping.WAITS_IN):
-                    self.complaints.append(
-                        f"housekeeping says {name} waits for a lock, but {function.base_name} goes there")
+                kind = self.housekeeping.kind.get(name)
+                callers = self.housekeeping.CALLERS.get(kind)
+                if function and callers and not re.fullmatch(f"{name}|{callers}", function.base_name):
+                    self.complaints.append(f"housekeeping says {name} {kind}, but {function.base_name} goes there")
 
     def find_cycles(self):
         for component in strongly_connected(self.successors):
@@ -242,11 +246,13 @@ def strongly_connected(successors):
     return components
 
 
-def entries_of_map(path):
+def entries_of_map(path, program):
     """The allocating, freeing and reallocating functions that a version script exports."""
     text = open(path, encoding="utf-8").read()
-    exported = " ".join(re.findall(r"global:(.*?)(?:local:|})", text, re.S))
-    return [name for name in re.findall(r"\w+", exported) if not NOT_ENTRIES.match(name)]
+    listed = " ".join(re.findall(r"global:(.*?)(?:local:|})", text, re.S))
+    names = [name for pattern in re.findall(r"[\w*]+", listed)
+             for name in (fnmatch.filter(program.exported, pattern) if "*" in pattern else [pattern])]
+    return [name for name in names if not NOT_ENTRIES.match(name)]
 
 
 def main():
@@ -257,7 +263,7 @@ def main():
     options = parser.parse_args()
 
     program = commandline.load_program(options)
-    entries = options.entry + (entries_of_map(options.entries) if options.entries else [])
+    entries = options.entry + (entries_of_map(options.entries, program) if options.entries else [])
     proof = Proof(program, entries, Housekeeping(program, options.housekeeping))
     proof.report()
     return commandline.exit_status(options, proof.complaints)
