@@ -1,6 +1,6 @@
-"""Is what the libraries export exactly what the header declares and the version script lists?
+"""Is what the libraries export exactly what the headers declare and the version script lists?
 
-    exported_symbols.py --header H --map M --shared L --static A --soname S [--readelf R]
+    exported_symbols.py --header H... --map M --shared L --static A --soname S [--readelf R]
 
 Prints each difference and exits with 1 if there is one.
 """
@@ -60,10 +60,10 @@ def differences(expected_soname, header, version_script, shared, dynamic_section
     exported = visible(shared)
     lines = []
     if not api:
-        lines.append("header: declares nothing")
+        lines.append("headers: declare nothing")
     for where, there in (("version script", set(names)), ("shared library", set(exported)), ("static library", set(visible(static)))):
         lines += [f"{where}: lacks {name}" for name in sorted(api - there)]
-        lines += [f"{where}: has {name}, which the header does not declare" for name in sorted(there - api)]
+        lines += [f"{where}: has {name}, which no header declares" for name in sorted(there - api)]
     lines += [f"shared library: {name} has version {version or 'none'}, not {names[name]}"
               for name, version in sorted(exported.items()) if name in names and version != names[name]]
     if soname(dynamic_section) != expected_soname:
@@ -74,7 +74,8 @@ def differences(expected_soname, header, version_script, shared, dynamic_section
 def read(arguments):
     """The texts that `differences` compares, of the files that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for file in ("header", "map", "shared", "static", "soname"):
+    parser.add_argument("--header", action="append", required=True)
+    for file in ("map", "shared", "static", "soname"):
         parser.add_argument(f"--{file}", required=True)
     parser.add_argument("--readelf", default="readelf")
     options = parser.parse_args(arguments)
@@ -88,7 +89,7 @@ def read(arguments):
 
     return {
         "expected_soname": options.soname,
-        "header": text(options.header),
+        "header": "".join(text(header) for header in options.header),
         "version_script": text(options.map),
         "shared": output(options.readelf, "--dyn-syms", "-W", options.shared),
         "dynamic_section": output(options.readelf, "-dW", options.shared),

@@ -22,15 +22,19 @@ class DoctoredInputIsRefused(unittest.TestCase):
     def test_the_real_input_is_accepted(self):
         self.assertEqual(exported_symbols.differences(**real), [])
 
-    def test_a_name_missing_in_the_header(self):
-        self.expect("shared library: has alloc_zalloc, which the header does not declare",
+    def test_a_name_missing_in_the_headers(self):
+        self.expect("shared library: has alloc_zalloc, which no header declares",
                     "header", "ALLOC_API void *alloc_zalloc(", "void *alloc_zalloc(")
+
+    def test_a_name_missing_in_the_unsized_header(self):
+        self.expect("shared library: has alloc_gp_malloc, which no header declares",
+                    "header", "ALLOC_API void *alloc_gp_malloc(", "void *alloc_gp_malloc(")
 
     def test_a_name_missing_in_the_version_script(self):
         self.expect("version script: lacks alloc_zalloc", "version_script", "alloc_zalloc;", "")
 
     def test_a_name_added_to_the_version_script(self):
-        self.expect("version script: has alloc_more, which the header does not declare",
+        self.expect("version script: has alloc_more, which no header declares",
                     "version_script", "alloc_zalloc;", "alloc_zalloc; alloc_more;")
 
     def test_a_wildcard_in_the_version_script(self):
@@ -53,7 +57,7 @@ class DoctoredInputIsRefused(unittest.TestCase):
         self.expect("shared library: lacks alloc_zalloc", "shared", self.line_of("shared", " alloc_zalloc@"), "")
 
     def test_a_symbol_leaking_from_the_shared_library(self):
-        self.expect("shared library: has slab_settle, which the header does not declare",
+        self.expect("shared library: has slab_settle, which no header declares",
                     "shared", " alloc_zalloc@", " slab_settle@")
 
     def test_a_symbol_without_a_version(self):
@@ -82,7 +86,7 @@ class DoctoredInputIsRefused(unittest.TestCase):
 
     def test_a_visible_internal_symbol_in_the_static_library(self):
         line = self.line_of("static", " alloc_zalloc\n")
-        self.expect("static library: has slab_settle, which the header does not declare",
+        self.expect("static library: has slab_settle, which no header declares",
                     "static", line, line + line.replace("alloc_zalloc", "slab_settle"))
 
 
