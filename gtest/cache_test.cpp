@@ -269,7 +269,7 @@ TEST_F(Cache, WhatIsCutOffMayBePutInAgain)
 // As many as the cache can keep track of.
 TEST_F(Cache, MorePiecesThanItCanKeepTrackOfAreRefused)
 {
-    constexpr size_t most = 2047, apart = 64 * page;
+    constexpr size_t most = 2046, apart = 64 * page;
     for (size_t i = 0; i < most; i++)
         ASSERT_TRUE(put({at(i * apart), 2 * page})) << i;
     for (int i = 0; i < 2; i++) {

@@ -16,10 +16,10 @@ constexpr uint32_t ever = UINT32_C(1) << 30; // a distance between counts of pus
 inline uint32_t distance(const View &slab) { return slab.notify_at - slab.pushed; }
 
 // Whatever mix of local and remote frees empties the slab, it reaches one of the thresholds on the way: the most frees
-// that reach neither do not empty it. Or the owner is to look at it anyway.
+// that reach neither do not empty it. Or the next free is looked at, whoever does it.
 inline bool will_be_noticed(const View &slab)
 {
-    return slab.is_to_revisit || int64_t{slab.countdown} - 1 + int64_t{distance(slab)} - 1 < slab.out;
+    return slab.is_called ? distance(slab) == 1 : int64_t{slab.countdown} - 1 + int64_t{distance(slab)} - 1 < slab.out;
 }
 
 // Every second slot, the even or the odd ones.
@@ -101,7 +101,8 @@ class Owned : public testing::TestWithParam<Kind>
         EXPECT_EQ(count_owned(), 0u);
     }
 
-    // The only empty slabs not given back: their last free was the owner's, which is to look at them when it comes by.
+    // The only empty slabs not given back: their last free was the owner's, who was called while that was under way, and who
+    // is to look at them when it comes by.
     void expect_the_owner_gives_back_the_rest()
     {
         for (const Slots &slots : taken.full)

@@ -255,6 +255,7 @@ class LateSettle : public Owned
         EXPECT_EQ(after.countdown, before.countdown);
         EXPECT_EQ(after.notify_at, before.notify_at);
         EXPECT_EQ(after.is_to_revisit, before.is_to_revisit);
+        EXPECT_EQ(after.is_called, before.is_called);
         next_owner.run([&] { release_slots(theirs, request); });
         engine_validate();
     }

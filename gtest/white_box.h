@@ -72,6 +72,7 @@ struct slab_view {
     enum view_state state;
     bool is_large, is_list;
     bool is_to_revisit; /* in its heap's revisit list */
+    bool is_called;     /* its owner is to look before its next free */
     uint32_t capacity, granted;
     uint32_t freed, spare;                  /* free locally */
     int32_t waiting;                        /* freed by others, not collected */

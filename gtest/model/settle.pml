@@ -13,8 +13,8 @@
  *     empty       a slab is given back only when the program holds none of its slots
  * Checked whenever no process is between two steps of something (so also when all sleep for ever from there on):
  *     found       a granted slot is with the program, in the owner's map, or in the remote map where a search finds it
- *     noticed     a slab that is empty has been given back. One exception: the last free was the owner's own, and it is
- *                 on the revisit list, for the owner's next slow path
+ *     noticed     a slab that is empty has been given back. One exception: the last free was the owner's own and under way
+ *                 when the owner was called, and the slab is on the revisit list, for the owner's next slow path
  *     at rest     no lock is held, every push is counted, and the threshold is one that not every push passes
  *
  * Each rule is needed: with any of these flags, which leave one out, the model must fail.
@@ -22,6 +22,7 @@
  *     WITHOUT_HALVING       the owner waits for all that is out, not for half of it
  *     WITHOUT_COUNTDOWN     a pusher does not allow for what the owner's threshold leaves to local frees
  *     WITHOUT_REVISIT       a pusher does not put a slab on the revisit list
+ *     WITHOUT_CALL          nor does it call the owner, to look before its next free
  *     WITHOUT_OWNER_CHECK   a pusher does not look again, with the lock held, whose slab it is
  *     FOR_ANY_OWNER         an owner who finds the slab in another heap by now looks as if it were his
  *     WITHOUT_CLEARING      the next life does not clear the remote words before it grants their slots
@@ -85,6 +86,7 @@ mtype state = POOLED; /* under the lock of the heap that owns the slab */
 byte owner = NOBODY;  /* slab.bin: which heap; changed under its lock, read by anybody */
 bool locked[2];       /* the heaps' locks */
 bool revisit;         /* on the owner's revisit list; under the lock */
+bool called;          /* the mark in slab.bin: the owner is to look before it frees; under the lock, the owner reads it */
 
 byte own_free;        /* slab.local: the slots that the owner freed; owner only */
 byte freed_count;     /* how many; the owner writes it, only up while the slab is not current; read under the lock */
@@ -108,6 +110,7 @@ byte life;            /* how often the slab was taken from the pool */
 byte taken;           /* words allocated again in this life */
 byte busy;            /* processes between two steps of something */
 bool last_free_own;   /* the last free that was counted was the owner's */
+bool missed;          /* and the owner was called while that was under way */
 bool yielded;         /* it gave a slot since it was last made current */
 
 #define IDLE (state == PARKED || state == AVAILABLE)
@@ -116,9 +119,9 @@ bool yielded;         /* it gave a slot since it was last made current */
 #define STILL_MINE(born) assert(life == (born) && state != POOLED)
 
 /* Every process has these. FINISH forgets them, so that states which differ in nothing that matters are one state. */
-#define VARIABLES byte word, bits, old, now, freed, born, locking, need; bool dry, second
+#define VARIABLES byte word, bits, old, now, freed, born, locking, need; bool dry, second, calls
 #define FORGET word = 0; bits = 0; old = 0; now = 0; freed = 0; born = 0; locking = 0; need = 0; dry = false; \
-    second = false
+    second = false; calls = false
 #define FINISH FORGET; busy--; goto idle
 
 /* Used within one step only. */
@@ -143,9 +146,9 @@ inline judge() {
     if
     :: out == 0 ->
         assert(in_program == 0);
-        state = POOLED; owner = NOBODY; revisit = false;
+        state = POOLED; owner = NOBODY; revisit = false; called = false;
         own_free = 0; freed_count = 0; settle_at = 0; granted = 0; group_taken = 0; popped = 0;
-        taken = 0; last_free_own = false; yielded = false;
+        taken = 0; last_free_own = false; missed = false; yielded = false;
         locked[locking] = false;
         FINISH
     :: else
@@ -163,7 +166,7 @@ inline look_as_owner() {
     atomic {
         now = pushed; freed = freed_count;
         judge();
-        revisit = false;
+        revisit = false; called = false;
 #ifndef WITHOUT_HALVING
         need = (out + 1) / 2;
 #else
@@ -194,8 +197,9 @@ inline look_as_pusher() {
 #endif
         judge();
         countdown = settle_at - freed;
+        calls = (countdown <= 0 || countdown > out);
 #ifndef WITHOUT_REVISIT
-        revisit = (revisit || countdown <= 0 || countdown > out);
+        revisit = (revisit || calls);
 #endif
 #ifndef WITHOUT_COUNTDOWN
         need = (countdown <= 0 || countdown >= missing -> 1 : missing - countdown + 1)
@@ -203,9 +207,15 @@ inline look_as_pusher() {
         need = missing
 #endif
     }
+#ifndef WITHOUT_CALL
+    if
+    :: calls -> atomic { called = true; calls = false }
+    :: else
+    fi;
+#endif
     atomic {
         notify_at = (now + need) % WRAP; notify_all = false;
-        now = 0; need = 0; freed = 0
+        now = 0; need = 0; freed = 0; calls = false
     }
 #ifndef WITHOUT_RECOUNT
     atomic { freed = freed_count }
@@ -240,7 +250,7 @@ idle:
         in_program = in_program & ~SET_OF(bits, word)
     }
 #ifdef COUNT_PUSH_FIRST
-    atomic { pushed = (pushed + COUNT(bits)) % WRAP; now = pushed; last_free_own = false }
+    atomic { pushed = (pushed + COUNT(bits)) % WRAP; now = pushed; last_free_own = false; missed = false }
 #endif
     atomic {
         STILL_MINE(born);
@@ -260,7 +270,7 @@ idle:
 #ifndef COUNT_PUSH_FIRST
     atomic {
         STILL_MINE(born);
-        pushed = (pushed + COUNT(bits)) % WRAP; now = pushed; last_free_own = false;
+        pushed = (pushed + COUNT(bits)) % WRAP; now = pushed; last_free_own = false; missed = false;
         word = 0; bits = 0; old = 0; born = 0
     }
 #endif
@@ -308,7 +318,7 @@ idle:
         life++; owner = me; state = CURRENT;
         settle_at = SETTLE_NEVER; notify_at = (pushed + EVER) % WRAP; notify_all = false; popped = pushed;
         group = 0; top = 0; yielded = true;
-        assert(!revisit)
+        assert(!revisit && !called)
     }
 
     /* allocates from the current slab: a word that was freed locally */
@@ -388,17 +398,19 @@ collect_word:
     /* takes up the available slab */
     :: atomic {
         owner == me && state == AVAILABLE && !locked[me] ->
-        state = CURRENT; revisit = false; yielded = false;
+        state = CURRENT; revisit = false; called = false; yielded = false;
         settle_at = SETTLE_NEVER; notify_at = (pushed + EVER) % WRAP; notify_all = false
     }
 
-    /* serves its revisit list, on a slow path of whatever class */
-    :: atomic { owner == me && revisit && !locked[me] -> busy++; locked[me] = true; locking = me }
+    /* serves its revisit list, on a slow path of whatever class; or is about to free a slot, and finds that it is called */
+    :: atomic { owner == me && (revisit || (called && in_program != 0)) && !locked[me] ->
+        busy++; locked[me] = true; locking = me
+    }
     goto look
 
     /* frees a slot of its own: the slot first, the count last */
     :: atomic {
-        owner == me && in_program != 0 ->
+        owner == me && in_program != 0 && !called ->
         busy++; born = life;
         if :: word = 0 :: word = 1 fi;
         bits = WORD_OF(in_program, word);
@@ -418,7 +430,7 @@ collect_word:
     }
     atomic {
         STILL_MINE(born); assert(owner == me); born = 0;
-        freed_count++; last_free_own = true;
+        freed_count++; last_free_own = true; missed = called;
         if
         :: freed_count == settle_at
         :: else -> FINISH
@@ -466,7 +478,7 @@ end:
         assert((group != 0) == (top != 0));
         assert(freed_count == COUNT(own_free) && WAITING == REMOTE(0) + REMOTE(1));
         assert(!locked[0] && !locked[1] && !notify_all);
-        assert(!IDLE || in_program != 0 || (revisit && last_free_own))
+        assert(!IDLE || in_program != 0 || (revisit && last_free_own && missed))
     }
     od
 }
