@@ -92,7 +92,7 @@ const axis = (title) => ({
     border: { color: colour("line") },
 });
 
-// At most so many round values, of each decade or power of two the same; as many as fit.
+// Round values, of each decade or power of two the same: as many as leave each other the room of one of `most`.
 const steps = {
     2: [[1, 1.125, 1.25, 1.375, 1.5, 1.625, 1.75, 1.875], [1, 1.25, 1.5, 1.75], [1, 1.5]],
     10: [[1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 4, 5, 6, 7, 8, 9], [1, 1.5, 2, 3, 4, 5, 7], [1, 2, 3, 5], [1, 2, 5]],
@@ -104,11 +104,13 @@ export function roundValues(low, high, most, base) {
     const within = (factors, stride) => powers.filter((power) => power % stride === 0)
         .flatMap((power) => factors.map((factor) => factor * base ** power))
         .filter((value) => value >= low && value <= high);
+    const fit = (values) => values.every((value, index) =>
+        index === 0 || Math.log(value / values[index - 1]) >= Math.log(high / low) / most);
     for (const factors of steps[base])
-        if (within(factors, 1).length <= most)
+        if (fit(within(factors, 1)))
             return within(factors, 1);
     for (let stride = 1; ; stride++)
-        if (within([1], stride).length <= most)
+        if (fit(within([1], stride)))
             return within([1], stride);
 }
 

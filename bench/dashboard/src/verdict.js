@@ -60,7 +60,7 @@ function chart(results) {
         configuration: (width) => ({
             datasets: Object.keys(verdicts).map(dataset),
             scales: {
-                ...bothEnds(withOne(logarithmic({ values, format: format.short(format.ratio), least: 3, most: 8 }))),
+                ...bothEnds(withOne(logarithmic({ values, format: format.short(format.ratio), least: 3, most: width < 480 ? 8 : 16 }))),
                 y: rows(results.map(({ workload }) => format.label(workload)), width, false),
             },
         }),
