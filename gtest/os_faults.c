@@ -110,7 +110,7 @@ int __wrap_pthread_key_create(pthread_key_t *key, void (*destructor)(void *))
 {
     /* Others create keys too: the engine's call comes from the file that os_start is in. */
     ptrdiff_t away = (char *)__builtin_return_address(0) - (char *)(uintptr_t)os_start;
-    bool is_engine = away > -4096 && away < 4096;
+    bool is_engine = away > -8192 && away < 8192;
     return is_engine && getenv(OS_FAULTS_NO_KEY) != NULL ? EAGAIN : __real_pthread_key_create(key, destructor);
 }
 
