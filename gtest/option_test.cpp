@@ -298,7 +298,7 @@ class MappedLimit : public testing::Test
     }
 };
 
-constexpr Request kinds[] = {{48, 8}, {3000, 8}, {64 * KiB, 0}, {512 * KiB, 0}, {700 * KiB, 4096}, {5 * MiB, 4096}};
+constexpr Request kinds[] = {{256, 0}, {3000, 8}, {64 * KiB, 0}, {512 * KiB, 0}, {700 * KiB, 4096}, {5 * MiB, 4096}};
 
 // What was freed can be had again, as blocks of the same size and as any other, also as one.
 TEST_F(MappedLimit, LosesNothing)
