@@ -29,7 +29,7 @@ static int invalid(void)
 /* ---- memory goes back, options ------------------------------------------------------------------------------------ */
 
 /* What a heap's slabs give up is cached, and taken by the next call. */
-int alloc_purge(void) { return pool_purge_oldest() || large_purge_oldest() || heap_purge(); }
+int alloc_purge(void) { return pool_purge_oldest() || large_purge_oldest() != 0 || heap_purge(); }
 
 int alloc_option_set(enum alloc_option option, size_t value)
 {

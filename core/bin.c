@@ -142,7 +142,7 @@ static struct slab *take_slab(const struct bin *bin)
     bool wants_small = may_be_small && bin->small_owned < SMALL_OWNED_MAX;
     enum slab_kind kind = wants_small ? SLAB_SMALL : wants_huge_pages(bin) ? SLAB_HUGE : SLAB_LARGE;
     struct slab *slab = take_of_any_kind(kind, may_be_small);
-    if (slab == NULL && reclaim())
+    if (slab == NULL && reclaim(kind_size(kind)))
         slab = take_of_any_kind(kind, may_be_small);
     return slab != NULL ? slab : slab_take_unfit(kind);
 }

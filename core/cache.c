@@ -5,7 +5,7 @@
 #include "region.h"
 #include "size_class.h"
 
-#define PIECES_MAX  2047
+#define PIECES_MAX  2046
 #define TABLE_BITS  11
 #define ROWS        64 /* powers of two */
 #define COLUMN_BITS 3  /* steps between two of them */
@@ -24,9 +24,9 @@ struct piece {
 };
 
 static struct {
-    struct piece pieces[1 + PIECES_MAX];
-    piece_id used; /* pieces ever used: the lowest ones */
-    piece_id free; /* linked by age */
+    struct piece pieces[1 + PIECES_MAX + 1]; /* one to join its neighbours, where there is no room for one more */
+    piece_id used;                           /* pieces ever used: the lowest ones */
+    piece_id free;                           /* linked by age */
     /* Where a piece begins and ends. An entry is lost when another one takes its place: then two neighbours are not
      * joined, which costs nothing else. */
     piece_id by_start[1 << TABLE_BITS], by_end[1 << TABLE_BITS];
@@ -156,16 +156,13 @@ static struct range take_out(piece_id id)
     return range;
 }
 
-/* 0: there are too many. */
 static piece_id put_in(struct range range, uint32_t now)
 {
     piece_id id = cache.free;
     if (id != 0)
         cache.free = cache.pieces[id].links[BY_AGE].next;
-    else if (cache.used < PIECES_MAX)
-        id = ++cache.used;
     else
-        return 0;
+        id = ++cache.used;
     cache.pieces[id].range = range;
     cache.pieces[id].cached_at = now;
     enter(id);
@@ -238,11 +235,12 @@ bool cache_put(struct range range, uint32_t now, bool *is_double)
     char *end = range.start + range.size;
     *is_double = find_start(range.start) != 0 || find_end(end) != 0;
     piece_id before = find_end(range.start), after = find_start(end);
-    piece_id id = put_in(range, now);
-    if (id != 0)
-        (void)join(join(before, id), after);
+    piece_id id = join(join(before, put_in(range, now)), after);
+    bool is_one_too_many = cache.counts.pieces > PIECES_MAX;
+    if (is_one_too_many)
+        (void)take_out(id);
     lock_release(LOCK_LARGE);
-    return id != 0;
+    return !is_one_too_many;
 }
 
 /* Cuts what is more than `limit` bytes off the end of a piece, or somewhat more: down to a huge page's boundary. */

@@ -48,16 +48,16 @@ static size_t cache_limit(void)
     return live < limit ? live : limit;
 }
 
-static bool release(struct range range)
+static size_t release(struct range range)
 {
     if (range.size != 0)
         memory_release(range.start, range.size);
-    return range.size != 0;
+    return range.size;
 }
 
 static void evict(void) { release(cache_evict(os_milliseconds(), option(OPTION_PURGE_AGE), cache_limit())); }
 
-bool large_purge_oldest(void) { return release(cache_evict(os_milliseconds(), 0, 0)); }
+size_t large_purge_oldest(void) { return release(cache_evict(os_milliseconds(), 0, 0)); }
 
 /* Two out for one in, so that a smaller limit is reached although nothing loops; the last of the excess comes off what
  * was just put in. */
@@ -108,7 +108,7 @@ void *large_allocate(size_t size, size_t align, bool *zero)
         put(cached.start, cached, cached.size, align);
     }
     void *p = bytes == 0 ? NULL : map_fresh(bytes, align);
-    if (p == NULL && bytes != 0 && reclaim())
+    if (p == NULL && bytes != 0 && reclaim(bytes))
         p = map_fresh(bytes, align);
     if (p == NULL) {
         errno = ENOMEM;
@@ -180,7 +180,8 @@ void large_unreserve(void *p, size_t size) { memory_unreserve(p, large_good_size
 bool large_move(void *from, size_t old_size, void *to, size_t new_size)
 {
     size_t old_bytes = large_good_size(old_size), new_bytes = large_good_size(new_size);
-    if (!memory_move(from, old_bytes, to, new_bytes) && !(reclaim() && memory_move(from, old_bytes, to, new_bytes))) {
+    if (!memory_move(from, old_bytes, to, new_bytes) &&
+        !(reclaim(new_bytes) && memory_move(from, old_bytes, to, new_bytes))) {
         memory_unreserve(to, new_bytes);
         errno = ENOMEM;
         return false;

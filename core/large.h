@@ -35,8 +35,8 @@ void large_unreserve(void *p, size_t size);
 /* the move itself, false with ENOMEM: the block is as it was, the addresses are given up. */
 bool large_move(void *from, size_t old_size, void *to, size_t new_size);
 
-/* Gives back what was cached first. False: nothing is cached. */
-bool large_purge_oldest(void);
+/* Gives back what was cached first; its size. 0: nothing is cached. */
+size_t large_purge_oldest(void);
 
 struct large_counts {
     size_t live, live_bytes;

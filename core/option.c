@@ -67,16 +67,18 @@ static bool parse(enum option option, const char *text)
     return options[option].words[0] == NULL && parse_number(text, &value) && option_set(option, value);
 }
 
-static void report_ignored(enum option option, const char *text)
+static void report_ignored(enum option option, const char *value)
 {
-    char line[256];
+    char line[256], text[64] = "";
+    for (size_t i = 0; i < sizeof text - 1 && value[i] != '\0'; i++)
+        text[i] = value[i] < ' ' || value[i] > '~' ? '?' : value[i]; /* what a terminal might obey */
     const char *const *words = options[option].words;
     int length;
     if (words[0] != NULL)
-        length = snprintf(line, sizeof line, "alloc: %s=%.64s: ignored: not %s, %s or %s\n", options[option].variable,
+        length = snprintf(line, sizeof line, "alloc: %s=%s: ignored: not %s, %s or %s\n", options[option].variable,
                           text, words[0], words[1], words[2]);
     else
-        length = snprintf(line, sizeof line, "alloc: %s=%.64s: ignored: not a number up to %zu\n",
+        length = snprintf(line, sizeof line, "alloc: %s=%s: ignored: not a number up to %zu\n",
                           options[option].variable, text, options[option].maximum);
     if (length > 0)
         os_write(line, (size_t)length);
@@ -87,8 +89,8 @@ void option_start(void)
     static atomic_bool started;
     if (atomic_exchange(&started, true))
         return;
-    /* From the last one, so that how much is said is known first. */
-    for (size_t option = OPTION_COUNT; option-- > 0;) {
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        size_t option = (OPTION_VERBOSITY + i) % OPTION_COUNT; /* how much is said is known first */
         const char *text = os_environment(options[option].variable);
         if (text != NULL && !parse((enum option)option, text) && option_values[OPTION_VERBOSITY] != 0)
             report_ignored((enum option)option, text);

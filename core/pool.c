@@ -109,8 +109,8 @@ bool pool_purge_oldest(void)
     return slab != NULL;
 }
 
-/* Takes the memory of an empty slab out of what the system counts. */
-static bool decommit_one(void)
+/* Takes the memory of an empty slab out of what the system counts; its size. */
+static size_t decommit_one(void)
 {
     (void)pool_purge_oldest();
     lock_acquire(LOCK_POOL);
@@ -121,18 +121,43 @@ static bool decommit_one(void)
         slab = pop(&pool.purged[SLAB_SMALL]);
     lock_release(LOCK_POOL);
     if (slab == NULL)
-        return false;
-    bool done = os_decommit(slab_start(slab), kind_size(kind_of(slab)));
+        return 0;
+    size_t size = kind_size(kind_of(slab));
+    bool done = os_decommit(slab_start(slab), size);
     lock_acquire(LOCK_POOL);
     push(done ? &pool.decommitted[kind_of(slab)] : &pool.purged[kind_of(slab)], slab);
     lock_release(LOCK_POOL);
-    return done;
+    return done ? size : 0;
 }
 
-/* An `or` that evaluates both. */
-static bool reclaim_1(void) { return large_purge_oldest() | decommit_one(); }
-static bool reclaim_4(void) { return reclaim_1() | reclaim_1() | reclaim_1() | reclaim_1(); }
-bool reclaim(void) { return reclaim_4() | reclaim_4() | reclaim_4() | reclaim_4(); }
+/* One thing; false: there is no more, or no more is wanted. */
+static bool reclaim_1(size_t *wanted)
+{
+    size_t size = large_purge_oldest();
+    if (size == 0)
+        size = decommit_one();
+    *wanted -= size < *wanted ? size : *wanted;
+    return size != 0 && *wanted != 0;
+}
+
+/* No loop, but far enough: the slabs that OPTION_CACHE_LIMIT keeps unless it is set are 512 small ones. */
+#define FOUR_TIMES(step)                                                     \
+    __attribute__((noinline)) static bool step##_4(size_t *wanted)           \
+    {                                                                        \
+        return step(wanted) && step(wanted) && step(wanted) && step(wanted); \
+    }
+FOUR_TIMES(reclaim_1)
+FOUR_TIMES(reclaim_1_4)
+FOUR_TIMES(reclaim_1_4_4)
+FOUR_TIMES(reclaim_1_4_4_4)
+FOUR_TIMES(reclaim_1_4_4_4_4)
+
+bool reclaim(size_t size)
+{
+    size_t wanted = size;
+    (void)reclaim_1_4_4_4_4_4(&wanted);
+    return wanted != size;
+}
 
 void slab_give_back(struct slab *slab)
 {

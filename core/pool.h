@@ -28,8 +28,9 @@ void slab_set_aside(struct slab *slab);
 /* Purges the slab that has been cached longest. False: none is cached. */
 bool pool_purge_oldest(void);
 
-/* Where the system or the limit refuses memory: gives back some of what is cached, large blocks too. False: nothing was. */
-bool reclaim(void);
+/* Where the system or the limit refuses `size` bytes: gives back as much of what is cached, large blocks too, in 1,024 steps at
+ * most. False: nothing was. */
+bool reclaim(size_t size);
 
 /* A block for a map over `slots` slots of a class; *clean tells whether it is still zero. */
 struct map *map_acquire(enum slab_kind kind, size_t class, size_t slots, bool *clean);

@@ -90,8 +90,9 @@ INSTANTIATE_TEST_SUITE_P(With, Replacement,
                                     "ms";
                          });
 
-// The header's bound: at most as much is cached as is live, or 32 MiB. Many small pieces came in before the large ones.
-TEST_F(Large, CachesNoMoreThanIsLive)
+// The header's bound: what is more than is live, or 32 MiB, goes back two pieces at a time. Many small pieces came in
+// before the large ones.
+TEST_F(Large, FollowsWhatIsLive)
 {
     const Setting age(ALLOC_OPTION_PURGE_AGE, never);
     constexpr size_t small = 600 * KiB, large = 32 * MiB;
@@ -109,11 +110,11 @@ TEST_F(Large, CachesNoMoreThanIsLive)
         ASSERT_LE(stats.large_cached_bytes, std::max(stats.large_live_bytes, 32 * MiB));
     };
     const auto free_all = [&](std::vector<void *> &blocks, size_t size) {
-        for (void *block : blocks) {
+        for (void *block : blocks)
             alloc_free(block, size);
-            if (!HasFailure())
-                expect_bound();
-        }
+        for (size_t i = 0; i < 200; i++) // half as many as there can be pieces
+            alloc_free(alloc_malloc(small), small);
+        expect_bound();
     };
     free_all(freed, small);
     free_all(larges, large);
@@ -315,7 +316,7 @@ TEST_P(Growth, MovesPagesAndNotBytes)
         grow();
         const size_t faults = page_faults() - before;
         times.push_back(Clock::now() - start);
-        EXPECT_TRUE(!can_measure || faults <= step_size / page_size()) << faults << " page faults to " << size;
+        EXPECT_TRUE(!can_measure || faults <= step_size / page_size() + 1) << faults << " page faults to " << size;
     }
     EXPECT_GE(moves, GetParam() == 0 ? 0 : (last_size - first_size) / step_size / GetParam() - 1);
     EXPECT_TRUE(!can_measure || peak.bytes() < size + 8 * MiB) << peak.bytes();
