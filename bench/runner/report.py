@@ -18,6 +18,7 @@ EXPECTED = (
     (r"list_walk/aged/", 0.65),
     (r"list_\w+/fresh/", 1.0),
     (r"producer_consumer/", 0.6),
+    (r"large/", 1.0),
 )
 
 MIB = 1 << 20

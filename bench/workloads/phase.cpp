@@ -20,19 +20,27 @@ const size_t most_bytes = bench::scaled(1 << 30);
 constexpr size_t sizes[] = {128, 1024, 320}; // of three classes, none next to another
 constexpr size_t kept_part = 10;
 
-// All objects of the program. Each has its size in its first word.
+// All objects of the program. Each has its size in its first word and its number in its second.
 class Objects
 {
   public:
     Objects() : objects_(most_bytes / *std::min_element(std::begin(sizes), std::end(sizes)) + 1) {}
-    ~Objects() { free_down_to(0); }
+    ~Objects()
+    {
+        free_down_to(0);
+        bench::expect(missing_ == 0, "objects keep their contents");
+    }
     Objects(const Objects &) = delete;
     Objects &operator=(const Objects &) = delete;
 
     void grow_to(size_t bytes, size_t size)
     {
-        for (; bytes_ + size <= bytes; bytes_ += size)
-            objects_[count_++] = bench::make_object(size);
+        for (; bytes_ + size <= bytes; bytes_ += size) {
+            void *object = bench::make_object(size);
+            number_of(object) = ++made_;
+            missing_ += made_;
+            objects_[count_++] = object;
+        }
     }
     void free_down_to(size_t count)
     {
@@ -41,6 +49,7 @@ class Objects
             void *object = objects_[--count_];
             const size_t size = bench::object_size(object);
             bytes_ -= size;
+            missing_ -= number_of(object);
             allocator::release(object, size);
         }
     }
@@ -48,9 +57,13 @@ class Objects
     size_t bytes() const { return bytes_; }
 
   private:
+    static size_t &number_of(void *object) { return static_cast<size_t *>(object)[1]; }
+
     bench::Array<void *> objects_;
     size_t count_ = 0;
     size_t bytes_ = 0;
+    size_t made_ = 0;
+    size_t missing_ = 0; // the sum of the numbers of those that are not freed yet
     bench::Random random_;
 };
 
