@@ -74,7 +74,7 @@ static OUT_OF_LINE void *allocate_cold(size_t size)
     return allocate(size, object_mask(size) + 1, &zero);
 }
 
-void *alloc_gp_malloc(size_t size)
+HOT void *gp_malloc(size_t size)
 {
     size_t last = last_of_object(size);
     if (!last_byte_has_slot(last))
@@ -82,6 +82,8 @@ void *alloc_gp_malloc(size_t size)
     size_t class = class_aligned(last);
     return allocated(bin_allocate(bin_of_class(class)), class);
 }
+
+void *alloc_gp_malloc(size_t size) { return gp_malloc(size); }
 
 void *alloc_gp_calloc(size_t count, size_t size)
 {
@@ -199,13 +201,13 @@ static OUT_OF_LINE void report_size(const char *function, const void *p, size_t 
     misuse_tolerated(function, p, size, align, "wrong size", slab);
 }
 
-/* `align` is what the block was allocated with. */
+/* `align` is what the block was allocated with; 0: none. */
 static OUT_OF_LINE void free_checked_cold(const char *function, void *p, size_t size, size_t align)
 {
     const struct slab *slab = slab_known(p);
     size_t bytes = slab == NULL ? block_size(p) : 0;
     size += size == 0;
-    align = round_up_align(align); /* as memalign does */
+    align = align == 0 ? object_mask(size) + 1 : round_up_align(align); /* as memalign does */
     bool has_slot = last_byte_has_slot(last_byte(size, align));
     bool is_right = slab != NULL ? has_slot && class_aligned(last_byte(size, align)) == slab->class
                                  : bytes == 0 || (!has_slot && large_good_size(size) == bytes);
@@ -214,26 +216,24 @@ static OUT_OF_LINE void free_checked_cold(const char *function, void *p, size_t 
     alloc_gp_free(p);
 }
 
+/* As alloc_gp_free, with a look at whether the last byte is one that the slot's class is for. */
 HOT void free_checked(const char *function, void *p, size_t size, size_t align, size_t last)
 {
     unsigned shift = region_shift(p);
-    if (ALLOC_DEBUG || shift == 0 || (align & (align - 1)) != 0 || !last_byte_has_slot(last)) {
+    if (ALLOC_DEBUG || shift == 0) {
         free_checked_cold(function, p, size, align);
         return;
     }
     struct slab *slab = slab_at(p, shift);
-    struct bin *bin = bin_of_class(class_aligned(last));
-    if (atomic_load_explicit(&slab->bin, memory_order_relaxed) != bin) {
+    struct bin *bin = atomic_load_explicit(&slab->bin, memory_order_relaxed);
+    if (heap_of(bin) != heap_self || last - bin->below >= bin->slot_size - bin->below) {
         free_checked_cold(function, p, size, align);
         return;
     }
     bin_free_own(bin, slab, p, bin->slot_size, UNSIZED);
 }
 
-void alloc_gp_free_sized(void *ptr, size_t size)
-{
-    free_checked("free_sized", ptr, size, object_mask(size) + 1, last_of_object(size));
-}
+void alloc_gp_free_sized(void *ptr, size_t size) { free_checked("free_sized", ptr, size, 0, last_of_object(size)); }
 
 void alloc_gp_free_aligned_sized(void *ptr, size_t align, size_t size)
 {

@@ -104,13 +104,13 @@ static OUT_OF_LINE void *new_failed(size_t size, size_t align)
 /* operator new, new[], nothrow, aligned, and the deletes of each. NOLINTBEGIN(bugprone-reserved-identifier) */
 EXPORTED void *_Znwm(size_t size)
 {
-    void *p = alloc_gp_malloc(size);
+    void *p = gp_malloc(size);
     return p != NULL ? p : new_failed(size, object_mask(size) + 1);
 }
 EXPORTED void *_ZnwmRKSt9nothrow_t(size_t size, const void *nothrow)
 {
     (void)nothrow;
-    return alloc_gp_malloc(size);
+    return gp_malloc(size);
 }
 EXPORTED void *_ZnwmSt11align_val_t(size_t size, size_t align)
 {
@@ -132,10 +132,7 @@ EXPORTED void _ZdlPvmSt11align_val_t(void *ptr, size_t size, size_t align)
 {
     free_checked("operator delete", ptr, size, align, last_byte(size, align));
 }
-EXPORTED void _ZdlPvm(void *ptr, size_t size)
-{
-    free_checked("operator delete", ptr, size, object_mask(size) + 1, last_of_object(size));
-}
+EXPORTED void _ZdlPvm(void *ptr, size_t size) { free_checked("operator delete", ptr, size, 0, last_of_object(size)); }
 EXPORTED void _ZdlPvSt11align_val_t(void *ptr, size_t align)
 {
     (void)align;

@@ -105,6 +105,7 @@ static void bin_begin(struct bin *bin)
 {
     bin->slot_size = class_slot_size(bin_class(bin));
     bin->reciprocal = class_reciprocal(bin->slot_size);
+    bin->below = class_below(bin_class(bin));
     bin->recent_max = bin->slot_size <= RECENT_SLOT_MAX ? RECENT_MAX : 0;
 }
 

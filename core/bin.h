@@ -41,6 +41,8 @@ struct bin {
     slab_list available;
     uint32_t small_owned; /* slabs owned, by kind */
     uint32_t large_owned;
+    /* the owner's */
+    uint32_t below; /* slot_size of the class before this one: what is larger has no smaller slot */
 };
 
 _Static_assert(sizeof(struct bin) == 128, "two cache lines per bin, a shift away from its class");

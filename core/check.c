@@ -4,6 +4,7 @@
 #include "large.h"
 #include "os/os.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 /* ---- reports ---------------------------------------------------------------------------------------------------- */
@@ -124,11 +125,14 @@ static struct large_entry *large_entry(const void *p)
 {
     struct large_entry *table = atomic_load(&large_table);
     if (table == NULL) {
+        int saved = errno;
         struct large_entry *fresh = os_map(LARGE_TABLE_SIZE, os_page_size());
+        errno = saved;
         if (fresh == NULL) {
             atomic_store(&large_incomplete, true);
             return NULL;
         }
+        os_dont_dump(fresh, LARGE_TABLE_SIZE);
         if (atomic_compare_exchange_strong(&large_table, &table, fresh))
             table = fresh;
         else

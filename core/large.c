@@ -77,9 +77,8 @@ static void put(const void *p, struct range range, size_t size, size_t align)
 
 static void advise_huge(void *start, size_t size)
 {
-    bool wanted = size >= HUGE_PAGE && option(OPTION_HUGE_PAGES) != HUGE_PAGES_OFF;
-    if (wanted)
-        os_huge_pages(start, size, true);
+    if (size >= HUGE_PAGE)
+        os_huge_pages(start, size, option(OPTION_HUGE_PAGES) != HUGE_PAGES_OFF);
 }
 
 /* At the natural alignment, whatever was asked for: freed, it then serves every block of its size. */

@@ -49,8 +49,9 @@ static inline size_t class_aligned(size_t last)
 {
     if (last < 4)
         return class_natural(last + 1);
-    last |= 7;                   /* classes are multiples of 8 */
-    size_t k = log2_floor(last); /* 2^k <= last < 2^(k+1), cut into four steps; the class ends the step */
+    last |= 7; /* classes are multiples of 8 */
+    /* 2^k <= last < 2^(k+1), cut into four steps; the class ends the step. Not log2_floor: of this GCC makes less. */
+    size_t k = 63 ^ (size_t)__builtin_clzll((unsigned long long)last);
     return 4 * (k - 1) + (last >> (k - 2)) + 1;
 }
 
@@ -78,6 +79,13 @@ static inline uint32_t class_slot_size(size_t class)
 }
 
 static inline bool class_exists(size_t class) { return (class & 3) == 0 || class_slot_size(class) % 8 == 0; }
+
+/* The slot size of the class before; 0 before the first. */
+static inline uint32_t class_below(size_t class)
+{
+    uint32_t size = class_slot_size(class);
+    return size <= 8 ? size / 2 : size <= 64 ? size - 8 : class_slot_size(class - 1);
+}
 
 /* Division of an offset within a slab by the slot size, as a multiplication. Exact for every slot's start: offset =
  * q * size gives q + q * e / 2^31 with e < size, and q * e < 2^21, the size of the largest slab. */

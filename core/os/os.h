@@ -31,6 +31,8 @@ void os_release(void *start, size_t size);
 bool os_move(void *from, size_t size, void *to, size_t new_size);
 /* Extends a mapping where it lies. False: it is as it was. */
 bool os_extend(void *start, size_t old_size, size_t new_size);
+/* Keeps memory out of core dumps. Advice. */
+void os_dont_dump(void *start, size_t size);
 /* Whether huge pages may back this memory. Advice. */
 void os_huge_pages(void *start, size_t size, bool wanted);
 

@@ -84,6 +84,8 @@ static void advise(void *start, size_t size, int advice)
     errno = saved;
 }
 
+void os_dont_dump(void *start, size_t size) { advise(start, size, MADV_DONTDUMP); }
+
 void *os_reserve(size_t size, size_t align, size_t room)
 {
     char *start = room == 0 ? NULL : map_aligned(size + room, align, PROT_NONE);
@@ -92,7 +94,7 @@ void *os_reserve(size_t size, size_t align, size_t room)
     else
         start = map_aligned(size, align, PROT_NONE);
     if (start != NULL)
-        advise(start, size, MADV_DONTDUMP);
+        os_dont_dump(start, size);
     return start;
 }
 
@@ -122,7 +124,7 @@ bool os_decommit(void *start, size_t size)
     errno = saved;
     if (p == MAP_FAILED)
         return false;
-    advise(start, size, MADV_DONTDUMP);
+    os_dont_dump(start, size);
     return true;
 }
 
