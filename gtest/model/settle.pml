@@ -34,13 +34,7 @@
  *
  * Explored to the end without an error (Spin 6.5.2, one core at about 0.8 million states per second; -DCOLLAPSE):
  *     (no flags)                         1.8 million states, 0.6 GB
- *     TAKES=2 EXITS                     14.9 million
- *     LIVES=2                           17.9 million
- *     WORD_SLOTS=3                      32.5 million
- *     LIVES=2 EXITS                     36.0 million, 2.0 GB            a test
- *     HEAPS=2 LIVES=2 TAKES=0            9.7 million, 0.9 GB            a test
- *     HEAPS=2 LIVES=2 TAKES=0 EXITS     21.3 million
- *     HEAPS=2 LIVES=2                  123.8 million, 5.7 GB with -DHC4 (by hash: a state may be taken for another)
+ *     HEAPS=2 LIVES=2 TAKES=0            9.9 million, 0.9 GB            a test
  */
 #ifndef WORDS
 #define WORDS 2
