@@ -1,5 +1,12 @@
 // With a chart focused, the arrow keys go from point to point, show each one's tooltip and read it out; Escape leaves.
 
+// A chart can be taller than the window.
+function keepInSight(y) {
+    const middle = window.innerHeight / 2;
+    if (Math.abs(y - middle) > 0.5 * middle)
+        window.scrollBy(0, y - middle);
+}
+
 export function listenToKeys(chart) {
     let at = -1;
     const announce = document.getElementById("announce");
@@ -16,6 +23,8 @@ export function listenToKeys(chart) {
         chart.setActiveElements(active);
         chart.tooltip.setActiveElements(active, point ?? { x: 0, y: 0 });
         chart.update("none");
+        if (point)
+            keepInSight(chart.canvas.getBoundingClientRect().top + point.y);
         announce.textContent = point ? point.text.replaceAll("\n", ", ") : "";
     }
 

@@ -254,6 +254,10 @@ test("everything can be reached and read by keyboard", async () => {
     assert.equal(await page.textContent("#announce"), first);
     await page.keyboard.press("Escape");
     assert.equal(await page.textContent("#announce"), "");
+    await page.keyboard.press("ArrowUp"); // to a point at the bottom, which is out of sight
+    assert.match(await page.textContent("#announce"), /slower|no clear difference/);
+    const bottom = (await figures(page, "#verdict").first().boundingBox());
+    assert.ok(bottom.y + bottom.height < desktop.height + 100, "the chart was scrolled");
 });
 
 test("a noisy run says so, and a quiet one does not", async () => {
