@@ -69,7 +69,7 @@ class Parser
         const size_t start = at;
         while (at < text.size() && (std::isalnum(static_cast<unsigned char>(text[at])) != 0 || text[at] == '_'))
             at++;
-        const std::string name = text.substr(start, at - start);
+        std::string name = text.substr(start, at - start);
         if (at == text.size() || text[at++] != '"')
             fail();
         return name;
