@@ -24,11 +24,11 @@ NOTHROW, ALIGNED = "RKSt9nothrow_t", "St11align_val_t"
 CXX_NAMES = [f"_Zn{kind}m{rest}" for kind in "wa" for rest in ("", NOTHROW, ALIGNED, ALIGNED + NOTHROW)] + \
     [f"_Zd{kind}Pv{rest}" for kind in "la" for rest in ("", "m", NOTHROW, ALIGNED, "m" + ALIGNED, ALIGNED + NOTHROW)]
 
-# What it may need of others. None of these allocates before it has stored what it was given, or at all.
+# What it may need of others: nothing that allocates, but for __libc_realloc, which resizes what that allocated itself.
 IMPORTS = set("""
     mmap munmap mremap mprotect madvise syscall getpid sysconf getpagesize getauxval clock_gettime write abort
     pthread_once pthread_key_create pthread_setspecific __register_atfork secure_getenv __errno_location
-    memcpy memset strchr strcmp strlen snprintf
+    memcpy memset strchr strcmp strlen snprintf __libc_realloc
     _ZSt15get_new_handlerv _ZSt17__throw_bad_allocv
     __cxa_finalize __gmon_start__ _ITM_deregisterTMCloneTable _ITM_registerTMCloneTable""".split())
 

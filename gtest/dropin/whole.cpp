@@ -7,12 +7,12 @@
 int main()
 {
     static volatile std::size_t impossible = PTRDIFF_MAX - 100;
-    const char *const block = new char[1000];
-    if (malloc_usable_size(const_cast<char *>(block)) != 1024)
+    char *volatile block = new char[1000]; // volatile: or compilers leave out what is only freed
+    if (malloc_usable_size(block) != 1024)
         return 1;
     delete[] block;
     try {
-        delete[] new char[impossible];
+        block = new char[impossible];
     } catch (const std::bad_alloc &) {
         return 0;
     }

@@ -4,7 +4,7 @@
 #   consume.sh METHOD KIND WHERE WORK
 #
 # METHOD  component (find_package asks for one), chooser (ALLOC_SHARED tells find_package), pkg-config or add_subdirectory
-# KIND    shared or static: what is asked for, and what must have been linked
+# KIND    shared, static, malloc or malloc_static: what is asked for, and what must have been linked
 # WHERE   the prefix alloc is installed in; for add_subdirectory its source
 # WORK    a directory to work in, which is emptied
 #
@@ -12,8 +12,14 @@
 set -eu
 method=$1 kind=$2 where=$3 work=$4
 source=$(cd "$(dirname "$0")/consumer" && pwd)
-shared=OFF
-[ "$kind" = static ] || shared=ON
+case $kind in
+malloc*) name=alloc-malloc consumers='consumer_malloc_c consumer_malloc_cxx' ;;
+*) name=alloc consumers='consumer_c consumer_cxx consumer_cxx17' ;;
+esac
+case $kind in
+*static) shared=OFF static=-static ;;
+*) shared=ON static= ;;
+esac
 rm -rf "$work"
 mkdir -p "$work"
 
@@ -27,31 +33,42 @@ chooser)
     cmake --build "$work"
     ;;
 add_subdirectory)
-    cmake -S "$source" -B "$work" -DALLOC_SOURCE_DIR="$where" -DBUILD_SHARED_LIBS=$shared
+    cmake -S "$source" -B "$work" -DALLOC_SOURCE_DIR="$where" -DBUILD_SHARED_LIBS=$shared -DCOMPONENT="$kind"
     cmake --build "$work"
     ;;
 pkg-config)
-    PKG_CONFIG_PATH=$(dirname "$(find "$where" -name alloc.pc)")
+    PKG_CONFIG_PATH=$(dirname "$(find "$where" -name "$name.pc")")
     export PKG_CONFIG_PATH
-    flags=$(pkg-config --cflags --libs alloc)
-    [ "$kind" = shared ] || flags="-static $(pkg-config --static --cflags --libs alloc)"
+    flags="$static $(pkg-config ${static:+--static} --cflags --libs "$name")"
     # Here the headers are no system headers, so the compilers judge them too.
     strict='-O2 -Wall -Wextra -Wpedantic -Wconversion -Wcast-qual -Wshadow -Werror'
     set -x
-    "$CC" -std=c99 $strict "$source/consumer.c" -o "$work/consumer_c" $flags
-    "$CXX" -std=c++11 $strict -Wold-style-cast "$source/consumer.cpp" -o "$work/consumer_cxx" $flags
-    "$CXX" -std=c++17 $strict -Wold-style-cast "$source/containers.cpp" -o "$work/consumer_cxx17" $flags
+    case $kind in
+    malloc*)
+        "$CC" $strict "$source/malloc.c" -o "$work/consumer_malloc_c" $flags
+        "$CXX" $strict "$source/malloc.cpp" -o "$work/consumer_malloc_cxx" $flags
+        ;;
+    *)
+        "$CC" -std=c99 $strict "$source/consumer.c" -o "$work/consumer_c" $flags
+        "$CXX" -std=c++11 $strict -Wold-style-cast "$source/consumer.cpp" -o "$work/consumer_cxx" $flags
+        "$CXX" -std=c++17 $strict -Wold-style-cast "$source/containers.cpp" -o "$work/consumer_cxx17" $flags
+        ;;
+    esac
     set +x
-    LD_LIBRARY_PATH=$(pkg-config --variable=libdir alloc)
+    LD_LIBRARY_PATH=$(pkg-config --variable=libdir "$name")
     export LD_LIBRARY_PATH
     ;;
 esac
 
-for consumer in consumer_c consumer_cxx consumer_cxx17; do
+for consumer in $consumers; do
     "$work/$consumer"
-    if readelf -d "$work/$consumer" | grep -q 'NEEDED.*liballoc\.so\.1'; then linked=shared; else linked=static; fi
+    case $(readelf -d "$work/$consumer") in
+    *NEEDED*liballoc_malloc.so.1*) linked=malloc ;;
+    *NEEDED*liballoc.so.1*) linked=shared ;;
+    *) linked=${static:+$kind} ;;
+    esac
     if [ "$linked" != "$kind" ]; then
-        echo "$consumer uses the $linked library; the $kind one was asked for" >&2
+        echo "$consumer uses ${linked:-none of the libraries}; asked for was $kind" >&2
         exit 1
     fi
 done
