@@ -14,7 +14,7 @@ endif()
 set(alloc_sources
     abi/alloc_ctl.c abi/alloc_gp.c abi/alloc_std.c
     core/bin.c core/block.c core/cache.c core/check.c core/heap.c core/large.c core/lock.c core/map.c core/memory.c
-    core/option.c core/pool.c core/region.c core/slab.c core/stats.c
+    core/option.c core/pool.c core/region.c core/slab.c core/stats.c core/sweep.c
     core/os/os_linux.c)
 list(TRANSFORM alloc_sources PREPEND "${PROJECT_SOURCE_DIR}/")
 

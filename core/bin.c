@@ -169,24 +169,33 @@ static void change_current(struct bin *bin, struct slab *next)
         slab_park(used);
 }
 
-/* The current slab has nothing freed to offer: an available slab, the current one's never-used slots, a fresh slab, in
- * this order. An available slab can turn out dry, when a pusher has not finished yet: nothing is retried then, and the
- * current slab is not parked before its successor has yielded. */
+/* Fills the bin from a slab that was available. False: there is none, or it turned out dry, since a pusher has not finished
+ * yet: nothing is retried then, and the current slab is not parked before its successor has yielded. */
+static bool take_up(struct bin *bin, struct slab *slab)
+{
+    if (slab == NULL)
+        return false;
+    bool filled = fill_local(bin, slab) || fill_remote(bin, slab) || fill_fresh(bin, slab);
+    if (filled)
+        change_current(bin, slab);
+    else
+        slab_park(slab);
+    return filled;
+}
+
+/* The current slab has nothing freed to offer: an available slab, the current one's never-used slots, a slab that was
+ * swept, a fresh slab, in this order. */
 static void *refill_slow(struct bin *bin)
 {
     if (bin->slot_size == 0)
         bin_begin(bin);
-    struct slab *next = slab_take_available(bin);
-    if (next != NULL) {
-        if (fill_local(bin, next) || fill_remote(bin, next) || fill_fresh(bin, next)) {
-            change_current(bin, next);
-            return bin_pop(bin);
-        }
-        slab_park(next);
-    }
+    if (take_up(bin, slab_take_available(bin)))
+        return bin_pop(bin);
     if (bin->current != NULL && fill_fresh(bin, bin->current))
         return bin_pop(bin);
-    next = take_fresh(bin);
+    if (take_up(bin, slab_take_swept(bin)))
+        return bin_pop(bin);
+    struct slab *next = take_fresh(bin);
     if (next == NULL) {
         errno = ENOMEM;
         return NULL;
@@ -202,9 +211,13 @@ void *bin_refill_owned(struct bin *bin)
     if (slab != NULL && (fill_local(bin, slab) || fill_remote(bin, slab)))
         return bin_pop(bin);
     /* Without the lock, this can only miss a slab that was listed this moment. */
-    bool have_available = atomic_load_explicit(&bin->available, memory_order_relaxed) != 0;
-    if (slab != NULL && !have_available && fill_fresh(bin, slab))
+    bool have_available = atomic_load_explicit(&bin->available[AVAILABLE_LISTS], memory_order_relaxed) != 0 ||
+                          atomic_load_explicit(&bin->available[AVAILABLE_BITMAPS], memory_order_relaxed) != 0;
+    if (slab != NULL && !have_available && fill_fresh(bin, slab)) {
+        if (slab_kind_of(slab) != SLAB_SMALL && heap_of(bin) == heap_self)
+            sweep_steps(heap_self);
         return bin_pop(bin);
+    }
     return refill_slow(bin);
 }
 

@@ -25,6 +25,14 @@
 #define RECENT_MAX      6
 #define RECENT_SLOT_MAX 4096
 
+/* A bin's available slabs, in the order in which they are taken up. */
+enum slab_lists {
+    AVAILABLE_LISTS,   /* those that recycle by list */
+    AVAILABLE_BITMAPS, /* the others */
+    AVAILABLE_SWEPT,   /* those of them of whose memory some is gone, see sweep.h */
+    LISTS
+};
+
 struct bin {
     _Alignas(64) uint32_t recent_count;
     uint32_t recent_max; /* RECENT_MAX; 0 for slots above RECENT_SLOT_MAX */
@@ -38,9 +46,9 @@ struct bin {
     struct slab *current;
     uint32_t list_length; /* of the list when it was taken up */
     /* under the heap's lock */
-    slab_list available;
-    uint32_t small_owned; /* slabs owned, by kind */
-    uint32_t large_owned;
+    slab_list available[LISTS];
+    uint16_t small_owned; /* slabs owned, by kind; they wrap, which does no harm */
+    uint16_t large_owned;
     /* the owner's */
     uint32_t below; /* slot_size of the class before this one: what is larger has no smaller slot */
 };

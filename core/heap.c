@@ -124,6 +124,7 @@ static void thread_exit(void *subject)
     struct heap *heap = subject;
     outbox_flush(&heap->outbox);
     heap_flush_recent(heap);
+    sweep_end(heap);
     heap_self = &heap_late;
     for (size_t i = 0; i < CLASS_COUNT; i++)
         bin_retire(&heap->bins[i], bin_list_count(&heap->bins[i]));
@@ -137,8 +138,10 @@ bool heap_purge(void)
     struct heap *heap = heap_self;
     if (heap->number == 0)
         return false;
-    if (heap->purged == 0)
+    if (heap->purged == 0) {
         outbox_flush(&heap->outbox);
+        sweep_end(heap);
+    }
     if (heap->purged < CLASS_COUNT) {
         struct bin *bin = &heap->bins[heap->purged++];
         bin_flush_recent(bin);

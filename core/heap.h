@@ -10,6 +10,7 @@
 
 #include "bin.h"
 #include "lock.h"
+#include "sweep.h"
 
 #define HEAP_ALIGN 16384 /* a bin's heap is a mask away */
 
@@ -24,6 +25,7 @@ struct outbox {
 struct heap {
     struct bin bins[CLASS_COUNT];
     struct outbox outbox;
+    struct sweep sweep;
     slab_list revisit;       /* slabs the owner should look at; under the heap's lock */
     uint32_t number;         /* 1, 2, ...; 0 for heap_none and heap_late */
     struct heap *next;       /* in the pool */

@@ -102,11 +102,16 @@ void memory_release(void *start, size_t size)
     add(&memory_counts.purges, 1);
 }
 
-void memory_purge(void *start, size_t size)
+void memory_give_back(void *start, size_t size)
 {
     os_purge(start, size);
-    subtract(&memory_counts.committed, size);
     add(&memory_counts.purges, 1);
+}
+
+void memory_purge(void *start, size_t size)
+{
+    memory_give_back(start, size);
+    subtract(&memory_counts.committed, size);
 }
 
 void memory_discharge(size_t size) { subtract(&memory_counts.committed, size); }

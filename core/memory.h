@@ -29,6 +29,8 @@ void memory_release(void *start, size_t size);
 
 /* Gives the memory back and keeps the addresses. */
 void memory_purge(void *start, size_t size);
+/* The same for a part of what stays in use: it still counts. */
+void memory_give_back(void *start, size_t size);
 /* Counts purged memory that is used again. False: beyond the limit. */
 bool memory_charge(size_t size);
 void memory_discharge(size_t size);

@@ -104,11 +104,20 @@ static uint32_t ripe_count(const struct slab *slab, uint32_t capacity)
     return ripe == 0 ? 1 : ripe;
 }
 
+/* The list of its bin that an available slab is in. */
+static slab_list *list_of(const struct slab *slab, struct bin *bin)
+{
+    return &bin->available[slab->flags & SLAB_SWEPT ? AVAILABLE_SWEPT
+                           : slab->is_list          ? AVAILABLE_LISTS
+                                                    : AVAILABLE_BITMAPS];
+}
+
 /* Every slot is free: the slab leaves its heap. Its memory is given back once the lock is released. */
 static void leave_heap(struct slab *slab, struct bin *bin)
 {
     if (slab->state == SLAB_AVAILABLE)
-        list_remove(&bin->available, slab, LINKS_STATE);
+        list_remove(list_of(slab, bin), slab, LINKS_STATE);
+    slab->flags &= (uint8_t)~SLAB_SWEPT;
     revisit_remove(heap_of(bin), slab);
     if (slab_kind_of(slab) == SLAB_SMALL)
         bin->small_owned--;
@@ -162,7 +171,7 @@ static enum look look_at(struct slab *slab, struct bin *bin, bool is_owner)
         answer(slab, bin);
     if (slab->state == SLAB_PARKED && usable >= ripe && !is_hidden) {
         slab->state = SLAB_AVAILABLE;
-        list_insert(&bin->available, slab, LINKS_STATE);
+        list_insert(list_of(slab, bin), slab, LINKS_STATE);
     }
     int64_t missing = out;
     if (slab->state == SLAB_PARKED && usable < ripe && ripe - usable < missing)
@@ -251,19 +260,63 @@ bool slab_revisit(struct heap *heap)
     return slab != NULL;
 }
 
+/* The first of a bin's lists becomes current; under the heap's lock. */
+static struct slab *take_first(slab_list *list, struct bin *bin)
+{
+    slab_id first = list_first(list);
+    if (first == 0)
+        return NULL;
+    struct slab *slab = slab_from_id(first);
+    list_remove(list, slab, LINKS_STATE);
+    slab->flags &= (uint8_t)~SLAB_SWEPT;
+    answer(slab, bin);
+    make_current(slab);
+    return slab;
+}
+
+static struct slab *lock_and_take(struct bin *bin, enum slab_lists first, enum slab_lists second)
+{
+    struct heap *heap = heap_of(bin);
+    heap_lock(heap);
+    struct slab *slab = take_first(&bin->available[first], bin);
+    if (slab == NULL)
+        slab = take_first(&bin->available[second], bin);
+    heap_unlock(heap);
+    return slab;
+}
+
 struct slab *slab_take_available(struct bin *bin)
 {
     struct heap *heap = heap_of(bin);
     if (list_first(&heap->revisit) != 0)
         slab_revisit(heap);
+    return lock_and_take(bin, AVAILABLE_LISTS, AVAILABLE_BITMAPS);
+}
+
+struct slab *slab_take_swept(struct bin *bin)
+{
+    return list_first(&bin->available[AVAILABLE_SWEPT]) == 0 ? NULL
+                                                             : lock_and_take(bin, AVAILABLE_SWEPT, AVAILABLE_SWEPT);
+}
+
+/* Three quarters: what is swept and then used again costs page faults. */
+static bool is_sparse(struct slab *slab, const struct bin *bin)
+{
+    uint32_t capacity = slots_that_fit(slab_kind_of(slab), bin->reciprocal);
+    int32_t waiting = (int32_t)(pushed_count(slab) - slab_remote(slab)->popped);
+    uint32_t free = slab_freed_count(slab) + (waiting > 0 ? (uint32_t)waiting : 0);
+    return free > capacity - capacity / 4;
+}
+
+struct slab *slab_take_sparse(struct bin *bin)
+{
+    slab_list *list = &bin->available[AVAILABLE_BITMAPS];
+    if (list_first(list) == 0)
+        return NULL;
+    struct heap *heap = heap_of(bin);
     heap_lock(heap);
-    slab_id first = list_first(&bin->available);
-    struct slab *slab = first == 0 ? NULL : slab_from_id(first);
-    if (slab != NULL) {
-        list_remove(&bin->available, slab, LINKS_STATE);
-        answer(slab, bin);
-        make_current(slab);
-    }
+    slab_id first = list_first(list);
+    struct slab *slab = first != 0 && is_sparse(slab_from_id(first), bin) ? take_first(list, bin) : NULL;
     heap_unlock(heap);
     return slab;
 }

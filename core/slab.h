@@ -77,6 +77,7 @@ enum slab_flags {
     SLAB_LOCAL_USED = 1,  /* the local map is not known to be zero */
     SLAB_REMOTE_USED = 2, /* the remote map is not known to be zero */
     SLAB_REVISIT = 4,     /* in its heap's revisit list */
+    SLAB_SWEPT = 16,      /* pages of it were given back; does not change while it is available */
     SLAB_HAS_MAPS = 8,    /* local and remote are maps for class and is_list */
 };
 
@@ -178,6 +179,20 @@ bool slab_revisit(struct heap *heap);
 
 /* Takes the next available slab of a bin, which becomes current, after looking at one slab of the revisit list. */
 struct slab *slab_take_available(struct bin *bin);
+
+/* As slab_take_available, of the slabs that were swept. */
+struct slab *slab_take_swept(struct bin *bin);
+
+/* Takes the next available slab of a bin if most of it is free, and it recycles by bitmap and was not swept; it becomes
+ * current. */
+struct slab *slab_take_sparse(struct bin *bin);
+
+/* The free slots of a map word of a current slab that recycles by bitmap; its owner asks. */
+static inline uint64_t slab_free_word(const struct slab *slab, size_t word)
+{
+    uint64_t free = atomic_load_explicit(&slab->local->word[word], memory_order_relaxed);
+    return ALLOC_THREADS ? free | atomic_load_explicit(&slab->remote->word[word], memory_order_relaxed) : free;
+}
 
 /* What anybody may know of a slab. */
 struct slab_glance {

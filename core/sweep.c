@@ -1,0 +1,61 @@
+#include "sweep.h"
+
+#include "heap.h"
+#include "memory.h"
+
+#define SLOT_SIZE_MIN 64 /* of smaller slots, 64 do not fill a page */
+
+static void choose(struct heap *heap)
+{
+    struct bin *bin = &heap->bins[heap->sweep.class ++ % CLASS_COUNT];
+    if (bin->slot_size >= SLOT_SIZE_MIN)
+        heap->sweep.slab = slab_take_sparse(bin);
+    heap->sweep.slot = 0;
+}
+
+void sweep_end(struct heap *heap)
+{
+    struct slab *slab = heap->sweep.slab;
+    heap->sweep.slab = NULL;
+    if (slab != NULL)
+        slab_park(slab);
+}
+
+static void step(struct heap *heap)
+{
+    struct slab *slab = heap->sweep.slab;
+    if (slab == NULL) {
+        choose(heap);
+        return;
+    }
+    uint32_t slot = heap->sweep.slot;
+    if (slot >= slab_granted(slab)) {
+        slab->flags |= SLAB_SWEPT;
+        sweep_end(heap);
+        return;
+    }
+    uint64_t free = slab_free_word(slab, slot / 64) >> (slot % 64);
+    if (free == 0) {
+        heap->sweep.slot = (slot / 64 + 1) * 64;
+        return;
+    }
+    unsigned before = (unsigned)__builtin_ctzll(free);
+    uint64_t others = ~(free >> before);
+    uint32_t first = slot + before;
+    uint32_t end = others == 0 ? first + 64 : first + (uint32_t)__builtin_ctzll(others);
+    heap->sweep.slot = end;
+
+    size_t slot_size = class_slot_size(slab->class), page = os_page_size();
+    size_t low = round_up(first * slot_size, page), high = end * slot_size & ~(page - 1);
+    if (low < high)
+        memory_give_back(slab_start(slab) + low, high - low);
+}
+
+/* A grant is up to 64 slots or 8 KiB; a step may find less. */
+void sweep_steps(struct heap *heap)
+{
+    step(heap);
+    step(heap);
+    step(heap);
+    step(heap);
+}

@@ -1,0 +1,28 @@
+/* Sweeping: memory inside slabs that are not empty goes back too, page by page.
+ *
+ * A program that frees most objects of one size, but not all, and goes on with another size would keep what it freed. So a
+ * heap that grows also sweeps one of its other slabs that are mostly free, a few runs of free slots for each grant of
+ * never-used ones: it gives back the pages that lie within them. A slab that was swept is taken up after all others.
+ */
+#ifndef ALLOC_SWEEP_H
+#define ALLOC_SWEEP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct heap;
+struct slab;
+
+struct sweep {
+    struct slab *slab; /* current, although no bin allocates from it: nobody else looks at it meanwhile. NULL: none */
+    uint32_t slot;     /* the next to look at */
+    uint32_t class;    /* the bin to look for a slab in */
+};
+
+/* A few steps; the heap is the calling thread's. */
+void sweep_steps(struct heap *heap);
+
+/* Parks the slab that is being swept. */
+void sweep_end(struct heap *heap);
+
+#endif
