@@ -1,6 +1,6 @@
 """Is liballoc_malloc what replaces malloc: every name, no other one, and nothing that a malloc must not need?
 
-    symbols.py --shared L --static A --headers DIRECTORY --soname S [--readelf R]
+    symbols.py --shared L --static A --headers DIRECTORY --soname S --flag F... [--readelf R]
 
 Prints each difference and exits with 1 if there is one.
 """
@@ -42,7 +42,7 @@ def imported(symbol_table):
     return {field[7].partition("@")[0] for field in fields if len(field) >= 8 and field[6] == "UND"}
 
 
-def differences(soname, headers, shared, static, dynamic_section, relocations):
+def differences(soname, flags, headers, shared, static, dynamic_section, relocations):
     """What is wrong, as lines."""
     own = exported_symbols.declared(headers)
     expected = own | set(C_NAMES) | set(CXX_NAMES)
@@ -56,7 +56,7 @@ def differences(soname, headers, shared, static, dynamic_section, relocations):
     lines += [f"shared library: needs {name}" for name in needed if not re.match(r"(libc|ld-linux[\w-]*)\.so\.", name)]
     if exported_symbols.soname(dynamic_section) != soname:
         lines.append(f"shared library: its name is {exported_symbols.soname(dynamic_section)}, not {soname}")
-    for flag in ("NODELETE", "NOW", "STATIC_TLS"):
+    for flag in flags:
         if not re.search(rf"\(FLAGS(_1)?\).*\b{flag}\b", dynamic_section):
             lines.append(f"shared library: is not {flag}")
     lines += [f"shared library: has a relocation {kind[0]}" for kind in TLS_RELOCATION.finditer(relocations)]
@@ -68,6 +68,7 @@ def read(arguments):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for file in ("shared", "static", "headers", "soname"):
         parser.add_argument(f"--{file}", required=True)
+    parser.add_argument("--flag", action="append", required=True, help="what readelf -d must show among the flags")
     parser.add_argument("--readelf", default="readelf")
     options = parser.parse_args(arguments)
 
@@ -76,6 +77,7 @@ def read(arguments):
 
     return {
         "soname": options.soname,
+        "flags": options.flag,
         "headers": "".join(path.read_text() for path in sorted(pathlib.Path(options.headers).glob("*.h"))),
         "shared": readelf("--dyn-syms", options.shared),
         "static": readelf("-s", options.static),
