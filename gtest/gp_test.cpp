@@ -20,6 +20,13 @@ namespace
 constexpr size_t impossible[] = {
     SIZE_MAX / 4, size_t{PTRDIFF_MAX} - 4096, size_t{PTRDIFF_MAX}, size_t{PTRDIFF_MAX} + 1, SIZE_MAX - 4095, SIZE_MAX};
 
+struct alloc_stats stats()
+{
+    struct alloc_stats now;
+    EXPECT_EQ(alloc_stats(&now, sizeof now), 0);
+    return now;
+}
+
 // ---- sizes ----------------------------------------------------------------------------------------------------------
 
 TEST(Sizes, AreAlignedForAnyObjectAndWhollyUsable)
@@ -259,6 +266,23 @@ TEST(Realloc, KeepsTheBlockWhenThereIsNoRoom)
     }
 }
 
+TEST(Realloc, FreesWhatItMovesFrom)
+{
+    struct alloc_stats warm = {};
+    auto *block = alloc_gp_malloc(100);
+    for (size_t i = 0; i < 20000; i++) {
+        for (size_t size : {size_t{300}, size_t{20000}, size_t{100}})
+            block = alloc_gp_realloc(block, size);
+        if (i % 1000 == 0)
+            block = alloc_gp_realloc(alloc_gp_realloc(block, MiB), 100);
+        if (i == 100)
+            warm = stats();
+    }
+    alloc_gp_free(block);
+    EXPECT_LE(stats().slab_bytes, warm.slab_bytes);
+    EXPECT_EQ(stats().large_live, warm.large_live);
+}
+
 TEST(Realloc, GrowsStepByStep)
 {
     size_t size = 1;
@@ -329,13 +353,6 @@ TEST(Free, KeepsErrnoAsAThreadsFirstCall)
 
 // ---- large blocks ---------------------------------------------------------------------------------------------------
 
-struct alloc_stats stats()
-{
-    struct alloc_stats now;
-    EXPECT_EQ(alloc_stats(&now, sizeof now), 0);
-    return now;
-}
-
 // More than a region's table of sizes has entries for, of every length: all sizes come back.
 TEST(Large, ManyAreToldApart)
 {
@@ -373,6 +390,23 @@ TEST(Large, BeginWhereTheyBegin)
             EXPECT_EQ(alloc_gp_usable_size(part), 0u);
         }
     }
+}
+
+TEST(Large, LeaveNothingWhereTheyMovedFrom)
+{
+    size_t moved = 0;
+    void *blocks[8]; // one beside the other, so that most have no room to grow
+    for (void *&block : blocks)
+        block = alloc_gp_malloc(MiB);
+    for (void *&block : blocks) {
+        void *const before = block;
+        block = unchecked::realloc(block, 3 * MiB);
+        moved += block != before;
+        EXPECT_EQ(alloc_gp_usable_size(before), block == before ? 3 * MiB : 0);
+    }
+    EXPECT_GT(moved, 0u);
+    for (void *block : blocks)
+        alloc_gp_free(block);
 }
 
 TEST(Large, ServeAgainOnceTheyAreFreed)
