@@ -71,11 +71,21 @@ class New : public testing::Test
     void SetUp() override { testing::FLAGS_gtest_death_test_style = "threadsafe"; }
 };
 
+size_t large_live()
+{
+    struct alloc_stats now;
+    EXPECT_EQ(alloc_stats(&now, sizeof now), 0);
+    return now.large_live;
+}
+
+// And every way back frees: up to 4096 bytes, what is freed last is handed out first.
 TEST_F(New, EveryFormIsTheLibrarys)
 {
+    const size_t live = large_live();
     for (const Form &form : forms)
         for (size_t size : sizes)
-            for (size_t align : {size_t{8}, size_t{64}, size_t{4096}, MiB})
+            for (size_t align : {size_t{8}, size_t{64}, size_t{4096}, MiB}) {
+                uintptr_t freed = 0;
                 for (Release release : form.is_aligned ? aligned_releases : plain_releases) {
                     void *block = escape(form.allocate(opaque(size), std::align_val_t(align)));
                     ASSERT_NE(block, nullptr) << form.name << ", " << size;
@@ -85,10 +95,14 @@ TEST_F(New, EveryFormIsTheLibrarys)
                                                                   : 8))
                         << form.name << ", " << size;
                     EXPECT_GE(malloc_usable_size(block), size) << form.name;
+                    EXPECT_TRUE(freed == 0 || freed == reinterpret_cast<uintptr_t>(block)) << form.name << ", " << size;
+                    freed = malloc_usable_size(block) <= 4096 && align <= 4096 ? reinterpret_cast<uintptr_t>(block) : 0;
                     fill_edges(block, size, align);
                     release(block, size, std::align_val_t(align));
                     release(nullptr, size, std::align_val_t(align));
                 }
+            }
+    EXPECT_EQ(large_live(), live);
 }
 
 // ---- when memory is short ---------------------------------------------------------------------------------------------
@@ -287,12 +301,14 @@ TEST_F(New, AbortsForAWrongSizeWhereTheEnvironmentIsStrict)
 {
     ASSERT_EQ(setenv("ALLOC_STRICT", "1", 1), 0);
     EXPECT_EXIT(delete_wrongly(), testing::KilledBySignal(SIGABRT), "^" + wrong_size + "$");
+    unsetenv("ALLOC_STRICT");
 }
 
 TEST_F(New, SaysNothingOfAWrongSizeWhereTheEnvironmentIsSilent)
 {
     ASSERT_EQ(setenv("ALLOC_VERBOSITY", "0", 1), 0);
     EXPECT_EXIT(delete_wrongly(), testing::ExitedWithCode(0), "^$");
+    unsetenv("ALLOC_VERBOSITY");
 }
 
 } // namespace
