@@ -274,6 +274,8 @@ static void *reallocate(void *p, size_t size)
 {
     const struct slab *slab = slab_known(p);
     size_t holds = slab != NULL ? class_slot_size(slab->class) : block_size(p);
+    if (holds == 0 && region_known(p))
+        misuse("realloc", p, 0, UNSIZED, "not allocated", NULL);
     if (holds == 0)
         return __libc_realloc != NULL ? __libc_realloc(p, size) : fail(ENOMEM);
     size_t last = last_of_object(size);

@@ -65,6 +65,8 @@ if(NOT CMAKE_C_FLAGS MATCHES "-fsanitize")
     alloc_set_exports(alloc_malloc abi/alloc_malloc.map)
     target_link_options(alloc_malloc PRIVATE LINKER:-z,now)
     add_library(alloc_malloc_static STATIC ${objects})
+    # Weakly named: a program linked without shared libraries would leave it out, and operator new could not throw.
+    target_link_options(alloc_malloc_static INTERFACE $<$<LINK_LANGUAGE:CXX>:LINKER:-u,_ZSt17__throw_bad_allocv>)
 endif()
 
 foreach(kind IN LISTS alloc_kinds)

@@ -120,9 +120,11 @@ static _Atomic(struct large_entry *) large_table;
 /* Some block could not be recorded: from then on large blocks that are not go unchecked. */
 static atomic_bool large_incomplete;
 
-/* NULL where the system has no addresses for the table. */
+/* NULL where the system has no addresses for the table, and for what is no address. */
 static struct large_entry *large_entry(const void *p)
 {
+    if ((uintptr_t)p >> ADDRESS_BITS != 0)
+        return NULL;
     struct large_entry *table = atomic_load(&large_table);
     if (table == NULL) {
         int saved = errno;

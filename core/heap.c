@@ -170,6 +170,7 @@ OS_AT_LOAD static void at_load(void)
 {
     option_start();
     os_start(&events);
+    os_at_fork(&events);
 }
 
 /* A heap for the calling thread, for good. NULL when it cannot have one: no memory, or it is too late in its life. */

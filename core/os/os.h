@@ -73,9 +73,11 @@ struct os_events {
     void (*fork_child)(void);
 };
 
-/* Registers the events once; later calls do nothing. At load, so that around a fork these come inside of what the
- * program registers, whose handlers may allocate; and before the first heap, should that come even earlier. */
+/* Arranges for thread exits; later calls do nothing. At load, or before the first heap, should that come even earlier. */
 void os_start(const struct os_events *events);
+/* Arranges for forks, at load: around a fork these then come inside of what the program registers, whose handlers may
+ * allocate. Not from an allocation: the system may be making it while it registers somebody else's. */
+void os_at_fork(const struct os_events *events);
 /* Arranges thread_exit(subject) for the calling thread. False when the system has no room for it. */
 bool os_at_thread_exit(void *subject);
 

@@ -247,13 +247,17 @@ static void start(void)
 {
     const struct os_events *events = atomic_load_explicit(&events_to_start, memory_order_relaxed);
     have_exit_key = pthread_key_create(&exit_key, events->thread_exit) == 0;
-    pthread_atfork(events->fork_prepare, events->fork_parent, events->fork_child);
 }
 
 void os_start(const struct os_events *events)
 {
     atomic_store_explicit(&events_to_start, events, memory_order_relaxed); /* the same from every caller */
     pthread_once(&once, start);
+}
+
+void os_at_fork(const struct os_events *events)
+{
+    pthread_atfork(events->fork_prepare, events->fork_parent, events->fork_child);
 }
 
 os_thread os_thread_self(void) { return (os_thread)syscall(SYS_gettid); }
