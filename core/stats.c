@@ -9,7 +9,7 @@ static void add_slab(struct slab_stats *stats, struct slab *slab, const struct s
     stats->current[kind] += glance->state == SLAB_CURRENT;
     stats->parked[kind] += glance->state == SLAB_PARKED;
     stats->available[kind] += glance->state == SLAB_AVAILABLE;
-    size_t touched = round_up(glance->granted * class_slot_size(glance->class), os_page_size());
+    size_t touched = round_up((size_t)glance->granted * class_slot_size(glance->class), os_page_size());
     stats->bytes += kind_size(kind);
     stats->touched += kind == SLAB_HUGE || touched > kind_size(kind) ? kind_size(kind) : touched;
     stats->capacity += glance->capacity;
