@@ -191,7 +191,8 @@ TEST_F(Purge, EndsStepByStep)
     EXPECT_EQ(after.cached_bytes, 0u);
     EXPECT_EQ(after.large_cached, 0u);
     EXPECT_EQ(after.large_cached_bytes, 0u);
-    EXPECT_LE(measured_bytes(), before + (ALLOC_DEBUG ? 8 : 2) * MiB);
+    EXPECT_LE(measured_bytes(),
+              before + (ALLOC_DEBUG || !ALLOC_THREADS ? 8 : 2) * MiB); // an only thread keeps its slabs
 }
 
 TEST_F(Purge, TrimSaysWhetherThereWasAny)
@@ -415,7 +416,9 @@ TEST_P(GivenBack, WhenAThreadPoolShrinks)
             pool[i] = std::make_unique<Worker>();
             pool[i]->run([this] { allocate_part(workers); });
         }
-        EXPECT_GT(resident(), before + total / 100 * 95);
+        if (!ALLOC_DEBUG && !TEST_SANITIZED) { // elsewhere some sizes do not make eight parts
+            EXPECT_GT(resident(), before + total / 100 * 95);
+        }
         while (pool.size() > 1)
             pool.pop_back();
         pool[0]->run([this] {
