@@ -239,6 +239,8 @@ void live(size_t generations, size_t resident_limit)
 // What threads had free when a child was forked that does not have them is lost to it: some blocks' worth, each time.
 TEST(Generations, FreeWhatTheyInheritAndForkAgainAmidThreads)
 {
+    if (TEST_SANITIZED)
+        GTEST_SKIP() << "a sanitizer's own allocator does not survive a fork amid threads that use it";
     seed();
     expect_in_child([] { live(3, resident_bytes() + 64 * MiB); });
 }
