@@ -119,7 +119,8 @@ static bool wants_huge_pages(const struct bin *bin)
     case HUGE_PAGES_ALWAYS:
         return whole;
     default:
-        return whole && bin->slot_size <= HUGE_SLOT_MAX && bin->large_owned >= HUGE_OWNED_MIN;
+        return whole && bin->slot_size <= HUGE_SLOT_MAX &&
+               atomic_load_explicit(&bin->large_owned, memory_order_relaxed) >= HUGE_OWNED_MIN;
     }
 }
 
@@ -140,7 +141,7 @@ static struct slab *take_of_any_kind(enum slab_kind kind, bool may_be_small)
 static struct slab *take_slab(const struct bin *bin)
 {
     bool may_be_small = bin->slot_size <= SMALL_SLOT_MAX;
-    bool wants_small = may_be_small && bin->small_owned < SMALL_OWNED_MAX;
+    bool wants_small = may_be_small && atomic_load_explicit(&bin->small_owned, memory_order_relaxed) < SMALL_OWNED_MAX;
     enum slab_kind kind = wants_small ? SLAB_SMALL : wants_huge_pages(bin) ? SLAB_HUGE : SLAB_LARGE;
     struct slab *slab = take_of_any_kind(kind, may_be_small);
     if (slab == NULL && reclaim(kind_size(kind)))

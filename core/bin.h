@@ -47,8 +47,8 @@ struct bin {
     uint32_t list_length; /* of the list when it was taken up */
     /* under the heap's lock */
     slab_list available[LISTS];
-    uint16_t small_owned; /* slabs owned, by kind; they wrap, which does no harm */
-    uint16_t large_owned;
+    _Atomic uint16_t small_owned; /* slabs owned, by kind; read without the lock; they wrap, which does no harm */
+    _Atomic uint16_t large_owned;
     /* the owner's */
     uint32_t below; /* slot_size of the class before this one: what is larger has no smaller slot */
 };

@@ -104,6 +104,14 @@ static uint32_t ripe_count(const struct slab *slab, uint32_t capacity)
     return ripe == 0 ? 1 : ripe;
 }
 
+/* Under the lock of the bin's heap. */
+static void count_owned(const struct slab *slab, struct bin *bin, int change)
+{
+    _Atomic uint16_t *owned = slab_kind_of(slab) == SLAB_SMALL ? &bin->small_owned : &bin->large_owned;
+    uint16_t count = (uint16_t)(atomic_load_explicit(owned, memory_order_relaxed) + change);
+    atomic_store_explicit(owned, count, memory_order_relaxed);
+}
+
 /* The list of its bin that an available slab is in. */
 static slab_list *list_of(const struct slab *slab, struct bin *bin)
 {
@@ -119,10 +127,7 @@ static void leave_heap(struct slab *slab, struct bin *bin)
         list_remove(list_of(slab, bin), slab, LINKS_STATE);
     slab->flags &= (uint8_t)~SLAB_SWEPT;
     revisit_remove(heap_of(bin), slab);
-    if (slab_kind_of(slab) == SLAB_SMALL)
-        bin->small_owned--;
-    else
-        bin->large_owned--;
+    count_owned(slab, bin, -1);
     /* All pushes are counted, so the maps' bits are exactly those not taken yet: with none, a map is zero. */
     if (!slab->is_list && slab_freed_count(slab) != 0)
         slab->flags |= SLAB_LOCAL_USED;
@@ -399,10 +404,7 @@ bool slab_begin(struct slab *slab, struct bin *bin, size_t class, bool is_list)
 
     struct heap *heap = heap_of(bin);
     heap_lock(heap);
-    if (kind == SLAB_SMALL)
-        bin->small_owned++;
-    else
-        bin->large_owned++;
+    count_owned(slab, bin, 1);
     make_current(slab);
     atomic_store_explicit(&slab->bin, bin, memory_order_relaxed);
     heap_unlock(heap);

@@ -61,12 +61,14 @@ class Setting
     size_t former = 0;
 };
 
-// A mapping of somebody else right behind a block, so that it cannot grow where it is.
+// A mapping of somebody else right behind a block, so that it cannot grow where it is. NULL: none.
 class Obstacle
 {
   public:
     explicit Obstacle(void *at)
-        : page(mmap(at, page_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0))
+        : page(at == nullptr
+                   ? MAP_FAILED
+                   : mmap(at, page_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0))
     {
     }
     ~Obstacle()

@@ -253,7 +253,8 @@ const struct heap *engine_owner(const void *slot) { return heap_of(slab_bin(slab
 
 uint32_t engine_heap_owns(const struct heap *heap, size_t class_number)
 {
-    return heap->bins[class_number].small_owned + heap->bins[class_number].large_owned;
+    return (uint32_t)atomic_load(&heap->bins[class_number].small_owned) +
+           atomic_load(&heap->bins[class_number].large_owned);
 }
 
 uint32_t engine_heap_revisits(const struct heap *heap)
