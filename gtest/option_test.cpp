@@ -380,9 +380,12 @@ TEST_F(MappedLimit, HoldsForThreadsTogether)
 {
     seed();
     set_limit(limit);
-    std::atomic<size_t> running{3}, refused{0};
+    constexpr size_t thread_count = 3, held_size = limit / 3 * 2;
+    void *held = alloc_malloc(held_size); // so that each thread is refused, in whatever order they run
+    ASSERT_NE(held, nullptr);
+    std::atomic<size_t> running{thread_count}, refused{0};
     std::vector<std::thread> threads;
-    for (size_t number = 0; number < running; number++)
+    for (size_t number = 0; number < thread_count; number++)
         threads.emplace_back([&, number] {
             Random random(number);
             for (size_t round = 0; round < repetitions(24); round++) {
@@ -407,7 +410,8 @@ TEST_F(MappedLimit, HoldsForThreadsTogether)
         EXPECT_LE(statistics().committed_bytes, limit);
     for (std::thread &thread : threads)
         thread.join();
-    EXPECT_GT(refused, 0u) << "so little is no test";
+    EXPECT_GT(refused, 0u);
+    alloc_free(held, held_size);
     alloc_trim();
     EXPECT_GE(largest_block(), limit / 2);
     set_limit(0);
