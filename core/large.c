@@ -75,10 +75,12 @@ static void put(const void *p, struct range range, size_t size, size_t align)
 
 /* ---- blocks ------------------------------------------------------------------------------------------------------- */
 
+/* In between it is left to the system's setting: a program may touch little of a large block. */
 static void advise_huge(void *start, size_t size)
 {
-    if (size >= HUGE_PAGE)
-        os_huge_pages(start, size, option(OPTION_HUGE_PAGES) != HUGE_PAGES_OFF);
+    size_t huge_pages = option(OPTION_HUGE_PAGES);
+    if (size >= HUGE_PAGE && huge_pages != HUGE_PAGES_AUTO)
+        os_huge_pages(start, size, huge_pages == HUGE_PAGES_ALWAYS);
 }
 
 /* At the natural alignment, whatever was asked for: freed, it then serves every block of its size. */

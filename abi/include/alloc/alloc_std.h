@@ -149,8 +149,9 @@ enum alloc_option {
 };
 
 enum alloc_huge_pages {
-    ALLOC_HUGE_PAGES_OFF = 0,   /* nowhere */
-    ALLOC_HUGE_PAGES_AUTO = 1,  /* for slabs of small blocks where there are many, and for blocks of 2 MiB and more */
+    ALLOC_HUGE_PAGES_OFF = 0, /* nowhere */
+    ALLOC_HUGE_PAGES_AUTO =
+        1, /* for slabs of small blocks where there are many; blocks above 512 KiB as the system has it */
     ALLOC_HUGE_PAGES_ALWAYS = 2 /* for all slabs of 2 MiB, and for blocks of 2 MiB and more */
 };
 
