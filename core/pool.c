@@ -23,8 +23,6 @@ static struct {
 
 /* ---- lists, under the pool's lock --------------------------------------------------------------------------------- */
 
-static enum slab_kind kind_of(const struct slab *slab) { return region_of(slab)->kind; }
-
 static struct slab *pop(slab_id *list)
 {
     if (*list == 0)
@@ -40,16 +38,31 @@ static void push(slab_id *list, struct slab *slab)
     *list = slab_to_id(slab);
 }
 
+static struct slab *lock_and_pop(slab_id *list)
+{
+    lock_acquire(LOCK_POOL);
+    struct slab *slab = pop(list);
+    lock_release(LOCK_POOL);
+    return slab;
+}
+
+static void lock_and_push(slab_id *list, struct slab *slab)
+{
+    lock_acquire(LOCK_POOL);
+    push(list, slab);
+    lock_release(LOCK_POOL);
+}
+
 static void cache(struct slab *slab, uint32_t now)
 {
-    struct queue *queue = &pool.cached[kind_of(slab)];
+    struct queue *queue = &pool.cached[slab_kind_of(slab)];
     slab_id id = slab_to_id(slab);
     slab->pooled_at = now;
     slab->links[LINKS_STATE] = (struct slab_links){.next = queue->newest, .previous = 0};
     *(queue->newest == 0 ? &queue->oldest : &slab_from_id(queue->newest)->links[LINKS_STATE].previous) = id;
     queue->newest = id;
-    pool.cached_bytes += kind_size(kind_of(slab));
-    pool.counts.cached[kind_of(slab)]++;
+    pool.cached_bytes += kind_size(slab_kind_of(slab));
+    pool.counts.cached[slab_kind_of(slab)]++;
 }
 
 static struct slab *uncache(slab_id id)
@@ -57,12 +70,12 @@ static struct slab *uncache(slab_id id)
     if (id == 0)
         return NULL;
     struct slab *slab = slab_from_id(id);
-    struct queue *queue = &pool.cached[kind_of(slab)];
+    struct queue *queue = &pool.cached[slab_kind_of(slab)];
     struct slab_links own = slab->links[LINKS_STATE];
     *(own.previous == 0 ? &queue->newest : &slab_from_id(own.previous)->links[LINKS_STATE].next) = own.next;
     *(own.next == 0 ? &queue->oldest : &slab_from_id(own.next)->links[LINKS_STATE].previous) = own.previous;
-    pool.cached_bytes -= kind_size(kind_of(slab));
-    pool.counts.cached[kind_of(slab)]--;
+    pool.cached_bytes -= kind_size(slab_kind_of(slab));
+    pool.counts.cached[slab_kind_of(slab)]--;
     return slab;
 }
 
@@ -93,10 +106,10 @@ static void purge(struct slab *slab)
 {
     if (slab == NULL)
         return;
-    memory_purge(slab_start(slab), kind_size(kind_of(slab)));
+    memory_purge(slab_start(slab), kind_size(slab_kind_of(slab)));
     lock_acquire(LOCK_POOL);
-    push(&pool.purged[kind_of(slab)], slab);
-    pool.counts.purged[kind_of(slab)]++;
+    push(&pool.purged[slab_kind_of(slab)], slab);
+    pool.counts.purged[slab_kind_of(slab)]++;
     lock_release(LOCK_POOL);
 }
 
@@ -122,11 +135,9 @@ static size_t decommit_one(void)
     lock_release(LOCK_POOL);
     if (slab == NULL)
         return 0;
-    size_t size = kind_size(kind_of(slab));
+    size_t size = kind_size(slab_kind_of(slab));
     bool done = os_decommit(slab_start(slab), size);
-    lock_acquire(LOCK_POOL);
-    push(done ? &pool.decommitted[kind_of(slab)] : &pool.purged[kind_of(slab)], slab);
-    lock_release(LOCK_POOL);
+    lock_and_push(done ? &pool.decommitted[slab_kind_of(slab)] : &pool.purged[slab_kind_of(slab)], slab);
     return done ? size : 0;
 }
 
@@ -161,7 +172,7 @@ bool reclaim(size_t size)
 
 void slab_give_back(struct slab *slab)
 {
-    size_t size = kind_size(kind_of(slab)), limit = option(OPTION_CACHE_LIMIT);
+    size_t size = kind_size(slab_kind_of(slab)), limit = option(OPTION_CACHE_LIMIT);
     uint32_t now = os_milliseconds();
     lock_acquire(LOCK_POOL);
     struct slab *aged = uncache_aged(now);
@@ -201,9 +212,7 @@ static struct slab *take_purged(enum slab_kind kind)
 
 static struct slab *take_decommitted(enum slab_kind kind)
 {
-    lock_acquire(LOCK_POOL);
-    struct slab *slab = pop(&pool.decommitted[kind]);
-    lock_release(LOCK_POOL);
+    struct slab *slab = lock_and_pop(&pool.decommitted[kind]);
     if (slab == NULL)
         return NULL;
     if (memory_commit(slab_start(slab), kind_size(kind))) {
@@ -213,9 +222,7 @@ static struct slab *take_decommitted(enum slab_kind kind)
         lock_release(LOCK_POOL);
         return slab;
     }
-    lock_acquire(LOCK_POOL);
-    push(&pool.decommitted[kind], slab);
-    lock_release(LOCK_POOL);
+    lock_and_push(&pool.decommitted[kind], slab);
     return NULL;
 }
 
@@ -229,20 +236,9 @@ struct slab *slab_take(enum slab_kind kind)
     return slab != NULL ? slab : slab_fresh(kind);
 }
 
-struct slab *slab_take_unfit(enum slab_kind kind)
-{
-    lock_acquire(LOCK_POOL);
-    struct slab *slab = pop(&pool.unfit[kind]);
-    lock_release(LOCK_POOL);
-    return slab;
-}
+struct slab *slab_take_unfit(enum slab_kind kind) { return lock_and_pop(&pool.unfit[kind]); }
 
-void slab_set_aside(struct slab *slab)
-{
-    lock_acquire(LOCK_POOL);
-    push(&pool.unfit[kind_of(slab)], slab);
-    lock_release(LOCK_POOL);
-}
+void slab_set_aside(struct slab *slab) { lock_and_push(&pool.unfit[slab_kind_of(slab)], slab); }
 
 /* ---- map blocks ---------------------------------------------------------------------------------------------------- */
 

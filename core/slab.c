@@ -304,13 +304,18 @@ struct slab *slab_take_swept(struct bin *bin)
                                                              : lock_and_take(bin, AVAILABLE_SWEPT, AVAILABLE_SWEPT);
 }
 
+/* Slots that were freed, by the owner or by others; some of a slab in use may be missing. */
+static uint32_t freed_by_anybody(struct slab *slab)
+{
+    int32_t waiting = (int32_t)(pushed_count(slab) - slab_remote(slab)->popped);
+    return slab_freed_count(slab) + (waiting > 0 ? (uint32_t)waiting : 0);
+}
+
 /* Three quarters: what is swept and then used again costs page faults. */
 static bool is_sparse(struct slab *slab, const struct bin *bin)
 {
     uint32_t capacity = slots_that_fit(slab_kind_of(slab), bin->reciprocal);
-    int32_t waiting = (int32_t)(pushed_count(slab) - slab_remote(slab)->popped);
-    uint32_t free = slab_freed_count(slab) + (waiting > 0 ? (uint32_t)waiting : 0);
-    return free > capacity - capacity / 4;
+    return freed_by_anybody(slab) > capacity - capacity / 4;
 }
 
 struct slab *slab_take_sparse(struct bin *bin)
@@ -336,11 +341,8 @@ struct slab_glance slab_glance(struct slab *slab)
     glance.class = slab->class;
     glance.capacity = slots_that_fit(slab_kind_of(slab), bin->reciprocal);
     glance.granted = slab_granted(slab);
-    if (is_idle(slab)) {
-        int32_t waiting = (int32_t)(pushed_count(slab) - slab_remote(slab)->popped);
-        glance.free = glance.capacity - glance.granted + slab->spare_count + slab_freed_count(slab) +
-                      (waiting > 0 ? (uint32_t)waiting : 0);
-    }
+    if (is_idle(slab))
+        glance.free = glance.capacity - glance.granted + slab->spare_count + freed_by_anybody(slab);
     heap_unlock(heap_of(bin));
     return glance;
 }

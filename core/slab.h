@@ -77,8 +77,8 @@ enum slab_flags {
     SLAB_LOCAL_USED = 1,  /* the local map is not known to be zero */
     SLAB_REMOTE_USED = 2, /* the remote map is not known to be zero */
     SLAB_REVISIT = 4,     /* in its heap's revisit list */
-    SLAB_SWEPT = 16,      /* pages of it were given back; does not change while it is available */
     SLAB_HAS_MAPS = 8,    /* local and remote are maps for class and is_list */
+    SLAB_SWEPT = 16,      /* pages of it were given back; does not change while it is available */
 };
 
 /* What most slabs never need, apart from the header: its line is touched when other threads free, and they do not share

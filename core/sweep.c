@@ -7,7 +7,7 @@
 
 static void choose(struct heap *heap)
 {
-    struct bin *bin = &heap->bins[heap->sweep.class ++ % CLASS_COUNT];
+    struct bin *bin = &heap->bins[heap->sweep.next_class++ % CLASS_COUNT];
     if (bin->slot_size >= SLOT_SIZE_MIN)
         heap->sweep.slab = slab_take_sparse(bin);
     heap->sweep.slot = 0;

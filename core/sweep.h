@@ -14,9 +14,9 @@ struct heap;
 struct slab;
 
 struct sweep {
-    struct slab *slab; /* current, although no bin allocates from it: nobody else looks at it meanwhile. NULL: none */
-    uint32_t slot;     /* the next to look at */
-    uint32_t class;    /* the bin to look for a slab in */
+    struct slab *slab;   /* current, although no bin allocates from it: nobody else looks at it meanwhile. NULL: none */
+    uint32_t slot;       /* the next to look at */
+    uint32_t next_class; /* the bin to look for a slab in */
 };
 
 /* A few steps; the heap is the calling thread's. */
