@@ -6,6 +6,9 @@
 
 struct memory_counts memory_counts;
 
+/* What is committed, and what is only being asked for: a count that may be over the limit for a moment. */
+static _Atomic size_t charged;
+
 static void add(_Atomic size_t *count, size_t size) { atomic_fetch_add_explicit(count, size, memory_order_relaxed); }
 static void subtract(_Atomic size_t *count, size_t size)
 {
@@ -16,11 +19,19 @@ static void subtract(_Atomic size_t *count, size_t size)
 bool memory_charge(size_t size)
 {
     size_t limit = option(OPTION_MAPPED_LIMIT);
-    size_t before = atomic_fetch_add_explicit(&memory_counts.committed, size, memory_order_relaxed);
-    if (limit == 0 || (before <= limit && size <= limit - before))
+    size_t before = atomic_fetch_add_explicit(&charged, size, memory_order_acquire);
+    if (limit == 0 || (before <= limit && size <= limit - before)) {
+        add(&memory_counts.committed, size);
         return true;
-    subtract(&memory_counts.committed, size);
+    }
+    subtract(&charged, size);
     return false;
+}
+
+void memory_discharge(size_t size)
+{
+    subtract(&memory_counts.committed, size);
+    atomic_fetch_sub_explicit(&charged, size, memory_order_release); /* last: what is committed stays within it */
 }
 
 void *memory_reserve(size_t size, size_t align, size_t room)
@@ -43,7 +54,7 @@ bool memory_commit(void *start, size_t size)
         return false;
     if (os_commit(start, size))
         return true;
-    subtract(&memory_counts.committed, size);
+    memory_discharge(size);
     return false;
 }
 
@@ -53,7 +64,7 @@ void *memory_map(size_t size, size_t align)
         return NULL;
     void *start = os_map(size, align);
     if (start == NULL)
-        subtract(&memory_counts.committed, size);
+        memory_discharge(size);
     else
         add(&memory_counts.reserved, size);
     return start;
@@ -68,7 +79,7 @@ bool memory_extend(void *start, size_t old_size, size_t new_size)
         add(&memory_counts.reserved, more);
         return true;
     }
-    subtract(&memory_counts.committed, more);
+    memory_discharge(more);
     return false;
 }
 
@@ -97,7 +108,7 @@ bool memory_move(void *from, size_t size, void *to, size_t new_size)
 void memory_release(void *start, size_t size)
 {
     os_release(start, size);
-    subtract(&memory_counts.committed, size);
+    memory_discharge(size);
     subtract(&memory_counts.reserved, size);
     add(&memory_counts.purges, 1);
 }
@@ -111,7 +122,5 @@ void memory_give_back(void *start, size_t size)
 void memory_purge(void *start, size_t size)
 {
     memory_give_back(start, size);
-    subtract(&memory_counts.committed, size);
+    memory_discharge(size);
 }
-
-void memory_discharge(size_t size) { subtract(&memory_counts.committed, size); }
