@@ -78,14 +78,25 @@ count() {
     sed -n "s/^[[:space:]]*$2=\"\([0-9]*\)\"\$/\1/p" "build/$1/tests.xml"
 }
 
+# failed_tests PRESET: their names, a line each
+failed_tests() {
+    sed -n 's/^[[:space:]]*<testcase name="\([^"]*\)".* status="fail".*/    \1/p' "build/$1/tests.xml"
+}
+
+build() {
+    cmake --preset "$1" && cmake --build --preset "$1"
+}
+
 run_tests() {
     provide "$build_needs $test_needs" "$test_wants"
-    passed=0 failed=0 skipped=0 summary=''
+    passed=0 failed=0 skipped=0 summary='' unbuilt='' with_failures=''
     for preset in release debug single-threaded asan tsan; do
         results=build/$preset/tests.xml
         say "Preset $preset: configure, build and test; results in $results"
         rm -f "$results"
-        if cmake --preset "$preset" && cmake --build --preset "$preset"; then
+        if ! build "$preset"; then
+            unbuilt="$unbuilt $preset"
+        else
             ctest --preset "$preset" || true # what failed is in the results
         fi
         if [ ! -f "$results" ]; then
@@ -100,7 +111,22 @@ $preset: not built, or not run"
         passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + not_run))
         summary="$summary
 $preset: $good passed, $bad failed, $not_run skipped; $results"
+        if [ "$bad" != 0 ]; then
+            with_failures="$with_failures $preset=$results"
+            summary="$summary
+$(failed_tests "$preset")"
+        fi
     done
+
+    # Once more what went wrong, at the end: of a long log that is often all that is kept.
+    for preset in $unbuilt; do
+        say "Preset $preset was not built:"
+        build "$preset" 2>&1 | tail -n 30
+    done
+    if [ -n "$with_failures" ]; then
+        say "What failed:"
+        python3 -B cmake/failed_tests.py $with_failures
+    fi
     say "Results, $skipped skipped in all:$summary"
     echo "$passed passed, $failed failed"
     [ "$failed" = 0 ]
