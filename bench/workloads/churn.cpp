@@ -1,9 +1,8 @@
 // Random replacement: among so many live objects one is freed, and another allocated in its place.
 //
-// The number of replacements is fixed, so that every allocator goes through the same history. Twice as many as there
-// are objects come before the timed ones: what is measured is the steady state and not the fresh heap. With several
-// threads, each has its part of the objects and of the replacements.
-#include "harness.h"
+// The number of replacements is fixed, so that every allocator goes through the same history. With several threads, each
+// has its part of the objects and of the replacements.
+#include "replacement.h"
 
 namespace
 {
@@ -17,22 +16,12 @@ void churn(benchmark::State &state)
 {
     bench::Random random;
     bench::Array<void *> live(bench::scaled(static_cast<size_t>(state.range(0))));
-    const auto replace = [&] {
-        void *&object = live[random.below(live.size())];
-        allocator::release(object, object_size);
-        object = bench::make_object(object_size);
-    };
+    const auto fill = [](void *&object) { object = bench::make_object(object_size); };
+    const auto release = [](void *object) { allocator::release(object, object_size); };
 
-    for (void *&object : live)
-        object = bench::make_object(object_size);
-    for (size_t i = 0; i < 2 * live.size(); i++)
-        replace();
-    for (auto _ : state)
-        for (size_t i = 0; i < replacements; i++)
-            replace();
-    bench::finish(state, replacements);
+    bench::replace_at_random(state, live, random, replacements, fill, release);
     for (void *object : live)
-        allocator::release(object, object_size);
+        release(object);
 }
 
 struct Sized {
@@ -51,23 +40,11 @@ void churn_mixed(benchmark::State &state)
         entry.size = mixed_smallest + random.below(mixed_largest - mixed_smallest + 1);
         entry.object = bench::make_object(entry.size);
     };
-    const auto replace = [&] {
-        Sized &entry = live[random.below(live.size())];
-        allocator::release(entry.object, entry.size);
-        fill(entry);
-    };
+    const auto release = [](const Sized &entry) { allocator::release(entry.object, entry.size); };
 
-    for (Sized &entry : live)
-        fill(entry);
-    for (size_t i = 0; i < 2 * live.size(); i++)
-        replace();
-    bench::start_together();
-    for (auto _ : state)
-        for (size_t i = 0; i < timed; i++)
-            replace();
-    bench::finish(state, timed);
+    bench::replace_at_random(state, live, random, timed, fill, release);
     for (const Sized &entry : live)
-        allocator::release(entry.object, entry.size);
+        release(entry);
 }
 
 BENCHMARK(churn)->Arg(10'000)->Arg(100'000)->Arg(200'000)->Arg(500'000)->Arg(4'000'000)->Iterations(1)->Threads(1);

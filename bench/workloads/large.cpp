@@ -4,6 +4,7 @@
 // The number of replacements is fixed, as in churn. Counters: live, the bytes in blocks at the end, to hold rss
 // against; live_most, the most there were, to hold peak_rss against (with several threads: the sum of each one's most).
 #include "block.h"
+#include "replacement.h"
 
 #include <algorithm>
 
@@ -55,22 +56,12 @@ void large(benchmark::State &state, Size random_size)
         bytes += block.size;
         most = std::max(most, bytes);
     };
-    const auto replace = [&] {
-        Block &block = live[random.below(live.size())];
+    const auto release = [&](const Block &block) {
         bytes -= block.size;
         release_block(block);
-        fill(block);
     };
 
-    for (Block &block : live)
-        fill(block);
-    for (size_t i = 0; i < 2 * live.size(); i++)
-        replace();
-    bench::start_together();
-    for (auto _ : state)
-        for (size_t i = 0; i < timed; i++)
-            replace();
-    bench::finish(state, timed);
+    bench::replace_at_random(state, live, random, timed, fill, release);
     state.counters["live"] = static_cast<double>(bytes);
     state.counters["live_most"] = static_cast<double>(most);
     for (const Block &block : live)
