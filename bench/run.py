@@ -19,35 +19,43 @@ QUICK = {"repetitions": 3, "min_time": 0.05, "time_limit": 150.0}  # leaves half
 NO_RESULT = 2
 
 
-def find_allocators(folder, wanted):
-    """{name: executable}, ours first, then the peers, then others."""
-    found = {path.name.removeprefix("bench_"): path for path in folder.glob("bench_*")
-             if path.is_file() and os.access(path, os.X_OK)}
-    order = [results.OURS, *report.PEERS]
-    ordered = sorted(wanted or found, key=lambda name: (order.index(name) if name in order else len(order), name))
+def find_allocators(folder, wanted=None):
+    """{name: its executables}, ours first, then the peers, then others. They are bench_NAME and bench_NAME.WHAT."""
+    found = {}
+    for path in sorted(folder.glob("bench_*")):
+        if path.is_file() and os.access(path, os.X_OK):
+            found.setdefault(path.name.removeprefix("bench_").partition(".")[0], []).append(path)
+    rank = {name: index for index, name in enumerate(report.PEERS)}
+    ordered = sorted(wanted or found, key=lambda name: (not results.is_ours(name), rank.get(name, len(rank)), name))
     missing = [name for name in ordered if name not in found]
     if missing or not ordered:
         raise measure.Failure(f"no benchmark of {', '.join(missing) or 'any allocator'} in {folder}")
     return {name: found[name] for name in ordered}
 
 
+def find_ours(folder):
+    """The executables of a build of this library, whichever of its surfaces they are for."""
+    return [path for name, paths in find_allocators(folder).items() if results.is_ours(name) for path in paths]
+
+
 def executables_of(arguments):
     folder = arguments.build_dir.resolve() / "bench"
     if arguments.baseline:
         folders = {pairs.BASELINE: arguments.baseline.resolve() / "bench", pairs.CANDIDATE: folder}
-        return {name: find_allocators(path, [results.OURS])[results.OURS] for name, path in folders.items()}
+        return {name: find_ours(path) for name, path in folders.items()}
     return find_allocators(folder, arguments.allocators and arguments.allocators.split(","))
 
 
 def measure_everything(arguments):
     """The merged results."""
     executables = executables_of(arguments)
-    benchmarks = measure.list_benchmarks(executables, arguments.filter)
+    benchmarks = measure.list_benchmarks(executables, arguments.filter, lambda line: print(line, flush=True))
     if arguments.baseline:
         benchmarks = {benchmark: builds for benchmark, builds in benchmarks.items() if len(builds) == len(executables)}
     if not benchmarks:
         raise measure.Failure(f"no workload matches {arguments.filter!r}")
-    about = {name: measure.describe(path) for name, path in executables.items()}
+    about = {name: measure.describe(paths[0]) for name, paths in executables.items()
+             if any(name in measured for measured in benchmarks.values())}
     caches = [allocator.pop("caches") for allocator in about.values()][0]
     context = {
         **machine.describe_machine(), "caches": caches,
@@ -56,7 +64,7 @@ def measure_everything(arguments):
         "repetitions": arguments.repetitions, "min_time": arguments.min_time, "allocators": about,
     }
     print("\n".join(report.heading(context)), flush=True)
-    campaign = measure.Campaign(executables, benchmarks,
+    campaign = measure.Campaign(benchmarks,
                                 measure.Plan(arguments.repetitions, arguments.min_time, arguments.time_limit),
                                 lambda line: print(line, flush=True))
     try:
@@ -78,11 +86,13 @@ def write_comparison(merged, arguments):
     output, context = arguments.output, merged["context"]
     analysis = results.analyse(merged)
     table = report.markdown(report.comparison(analysis, list(context["allocators"])))
+    overall = "\n".join(report.overall(analysis, list(context["allocators"])))
     warning = report.explain_noise(analysis)
-    print("\n" + "\n\n".join(part for part in (table, warning) if part))
+    print("\n" + "\n\n".join(part for part in (table, overall, warning) if part))
 
     head = "\n".join(report.heading(context))
-    (output / "results.md").write_text("\n".join([head, *([warning, ""] if warning else []), table, ""]), encoding="utf-8")
+    (output / "results.md").write_text("\n".join([head, *([warning, ""] if warning else []), table, "", overall, ""]),
+                                       encoding="utf-8")
     (output / "summary.md").write_text(report.summary(analysis, context), encoding="utf-8")
     results.save(report.benchmark_action(analysis), output / "benchmark-action.json")
     for name in context["allocators"]:

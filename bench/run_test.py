@@ -1,5 +1,5 @@
-"""Runs the runner: over every workload of the executables named on the command line, each as small as it gets, and
-over made-up executables to see in which order and how often it starts them."""
+"""Runs the runner: over every workload of the executables named on the command line, each as small as it gets, over the
+programs of those that end in .programs, and over made-up executables to see in which order and how often it starts them."""
 
 import json
 import os
@@ -10,13 +10,18 @@ import tempfile
 import unittest
 
 RUN = pathlib.Path(__file__).with_name("run.py")
-EXECUTABLES = [pathlib.Path(argument).resolve() for argument in sys.argv[1:]]
+ALL = [pathlib.Path(argument).resolve() for argument in sys.argv[1:]]
+PROGRAMS = [path for path in ALL if path.suffix == ".programs"]
+EXECUTABLES = [path for path in ALL if path not in PROGRAMS]
 
-# Says that it has two workloads, writes what it is asked to run to a log, and fails where it is told to.
+# Says that it has two workloads, or a program, writes what it is asked to run to a log, and fails where it is told to.
 FAKE = """#!{python}
 import json, os, pathlib, sys
 name = pathlib.Path(sys.argv[0]).name
 if "--benchmark_list_tests" in sys.argv:
+    if name.endswith(".programs"):
+        print("program/x")
+        sys.exit(print("program/y: left out, needs y", file=sys.stderr))
     print("first/1/real_time/threads:1\\nsecond/iterations:1/real_time/threads:2")
     sys.exit()
 asked = next(argument.split("=")[1] for argument in sys.argv if "filter" in argument).strip("^$")
@@ -30,7 +35,8 @@ elif name == "bench_unstartable":
 rate = float(os.environ.get("RATE", "5e8")) if "candidate" in sys.argv[0] else 5e8
 print(json.dumps({{
     "context": {{"allocator_version": "7", "allocator_library": "/lib/x.so"}},
-    "benchmarks": [{{"name": asked, "items_per_second": rate, "peak_rss": 3 << 20, "harness": 1 << 20}}]}}))
+    "benchmarks": [{{"name": asked, "items_per_second": rate, "peak_rss": 3 << 20, "harness": 1 << 20,
+                    "label": "wrong" if "liar" in name else "right"}}]}}))
 """
 
 
@@ -80,6 +86,53 @@ class Runner(unittest.TestCase):
             for name in names:
                 self.assertRegex(row[name], r"^\d+\.\d\d( ±\d+%)?$")
                 self.assertGreater(float(row[f"{name} MiB"]), 0)
+
+    @unittest.skipUnless(PROGRAMS, "the library that programs run on is not built")
+    def test_programs_run_on_the_library_and_without_it(self):
+        for executable in PROGRAMS:
+            (self.build_dir / "bench" / executable.name).symlink_to(executable)
+        done = self.run_it("--repetitions=1", "--filter=^program/(gcc|python3|redis|sqlite3)$", ALLOC_BENCH_SCALE="0.001")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        listing = subprocess.run([PROGRAMS[0], "--benchmark_list_tests"], capture_output=True, text=True, check=True)
+        rows = self.rows()
+        for program in {"program/gcc", "program/python3"} & set(listing.stdout.split()):
+            for executable in PROGRAMS:
+                name = executable.stem.removeprefix("bench_")
+                self.assertRegex(rows[program][name], r"^\d+\.\d\d ±0%$")
+                self.assertGreater(float(rows[program][f"{name} MiB"]), 1)
+        for entry in self.read("results.json")["benchmarks"]:
+            self.assertGreater(entry["cpu_time"], 1e6)
+            self.assertGreater(entry["page_faults"], 100)
+            self.assertRegex(entry["label"], "^[0-9a-f]{16}$")
+
+    @unittest.skipUnless(PROGRAMS, "the library that programs run on is not built")
+    def test_a_program_without_the_library_is_a_failure(self):
+        script = RUN.parent / "programs" / "benchmark.py"
+        done = subprocess.run([sys.executable, "-B", script, "x", "/no/such/library.so", "--benchmark_filter=python3"],
+                              capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("would run without /no/such/library.so", done.stderr)
+
+    def test_an_allocator_may_have_several_executables(self):
+        self.add_fakes("alloc", "alloc_malloc", "alloc_malloc.programs", "system", "system.programs")
+        done = self.run_it("--repetitions=1")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        log = (self.build_dir / "log").read_text(encoding="utf-8").splitlines()
+        self.assertEqual(sorted(line for line in log if "program" in line),
+                         ["bench_alloc_malloc.programs program/x", "bench_system.programs program/x"])
+        self.assertEqual(done.stdout.count("program/y: left out, needs y"), 1)
+        row = self.rows()["program/x"]
+        self.assertEqual((row["alloc"], row["alloc_malloc"], row["system"]), ("-", "1.00 ±0%", "1.00 ±0%"))
+        for line in ("- alloc: time 1.00 of the best other's, the geometric mean of 2 workloads",
+                     "- alloc_malloc: time 1.00 of the best other's, the geometric mean of 3 workloads"):
+            self.assertIn(line, done.stdout)
+
+    def test_a_program_that_writes_something_else_has_failed(self):
+        self.add_fakes(*(f"{name}.programs" for name in ("alloc_malloc", "system", "liar")))
+        done = self.run_it("--repetitions=1")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("liar program/x: its output wrong is not that of others", done.stderr)
+        self.assertEqual(self.rows()["program/x"]["liar"], "no result")
 
     def test_repetitions_are_interleaved_and_turns_rotate(self):
         self.add_fakes("alloc", "system")
@@ -137,12 +190,15 @@ class Runner(unittest.TestCase):
                               text=True)
 
     def test_two_builds_are_compared_in_pairs(self):
+        for build in ("baseline", "candidate"):
+            self.add_fakes("alloc_malloc.programs", build=build)
         done = self.compare_builds("4e8")
         self.assertEqual(done.returncode, 1, done.stderr)
-        self.assertIn("**2 slower, 0 faster, 0 without a difference** above 5.0%; 0 undecided.", done.stdout)
+        self.assertIn("**3 slower, 0 faster, 0 without a difference** above 5.0%; 0 undecided.", done.stdout)
         self.assertRegex(done.stdout, r"first/1/threads:1 \|.* 1.25 \(1.25 to 1.25\) \|")
         log = (self.build_dir / "log").read_text(encoding="utf-8").splitlines()
-        self.assertEqual(len(log), 36)
+        self.assertEqual(len(log), 54)
+        self.assertEqual(log.count("bench_alloc_malloc.programs program/x"), 18)
         self.assertTrue((self.build_dir / "candidate/bench/pairs.md").exists())
 
     def test_the_exit_status_tells_whether_there_is_a_regression(self):

@@ -22,8 +22,8 @@ def file_name(commit, machine):
 def add(folder, analysis, context):
     """Adds what was measured of a known commit; what the commit's file has of other workloads stays."""
     commit, machine = context.get("commit"), machine_of(context)
-    measured = {workload["name"]: {key: workload["results"][results.OURS][key] for key in ("time", "memory")}
-                for workload in analysis if results.OURS in workload["results"]}
+    measured = {workload["name"]: {key: workload["results"][ours][key] for key in ("time", "memory")}
+                for workload in analysis if (ours := results.ours(workload["results"]))}
     if not commit or not measured:
         return
     folder.mkdir(parents=True, exist_ok=True)

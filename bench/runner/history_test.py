@@ -36,6 +36,11 @@ class History(unittest.TestCase):
         (entry,), _ = history.read(self.folder, context)
         self.assertEqual({name: value["time"][0] for name, value in entry["workloads"].items()}, {"v": 1, "w": 3})
 
+    def test_what_only_the_drop_in_runs_is_kept_too(self):
+        context = self.add({"program/x": {"alloc_malloc": [3]}, "w": {"alloc": [1], "alloc_malloc": [2]}})
+        (entry,), _ = history.read(self.folder, context)
+        self.assertEqual({name: value["time"][0] for name, value in entry["workloads"].items()}, {"program/x": 3, "w": 1})
+
     def test_uncommitted_changes_are_no_commit(self):
         self.add({"w": {"alloc": [1]}}, commit=commit("a", 1))
         context = self.add({"w": {"alloc": [2]}}, commit=commit("a", 1, changed=True))

@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import time
-from collections import namedtuple
+from collections import Counter, namedtuple
 
 from runner import names
 from runner.results import nanoseconds
@@ -33,7 +33,8 @@ class TimedOut(Failure):
     """It was stopped."""
 
 
-def run(executable, *arguments, timeout=TIMEOUT, **environment):
+def execute(executable, *arguments, timeout=TIMEOUT, **environment):
+    """Runs it to its end: what it has written."""
     what = f"{executable.name} {' '.join(arguments)}"
     try:
         done = subprocess.run([executable, *arguments], capture_output=True, text=True, timeout=timeout,
@@ -44,7 +45,11 @@ def run(executable, *arguments, timeout=TIMEOUT, **environment):
         how = signal.Signals(-done.returncode).name if done.returncode < 0 else f"exit status {done.returncode}"
         last_words = (done.stderr.strip().splitlines() or [""])[-1]
         raise Failure(f"{what}: {how} {last_words}".rstrip())
-    return done.stdout
+    return done
+
+
+def run(executable, *arguments, **options):
+    return execute(executable, *arguments, **options).stdout
 
 
 def measure(executable, benchmark, min_time, timeout=TIMEOUT, **environment):
@@ -57,13 +62,19 @@ def measure(executable, benchmark, min_time, timeout=TIMEOUT, **environment):
     return result
 
 
-def list_benchmarks(executables, pattern):
-    """{benchmark: the names of the executables that have it}, in their order."""
-    found = {}
-    for name, executable in executables.items():
-        for benchmark in run(executable, "--benchmark_list_tests").splitlines():
-            if re.search(pattern, names.workload_name(benchmark)):
-                found.setdefault(benchmark, []).append(name)
+def list_benchmarks(executables, pattern, say=print):
+    """{benchmark: {name: the first of its executables that has it}}, from {name: executables}, in their order. Says once
+    what the executables say of workloads that they leave out."""
+    found, said = {}, {}
+    for name, paths in executables.items():
+        for executable in paths:
+            listing = execute(executable, "--benchmark_list_tests")
+            said.update(dict.fromkeys(listing.stderr.splitlines()))
+            for benchmark in listing.stdout.splitlines():
+                if re.search(pattern, names.workload_name(benchmark)):
+                    found.setdefault(benchmark, {}).setdefault(name, executable)
+    for line in said:
+        say(line)
     return found
 
 
@@ -76,13 +87,26 @@ def describe(executable):
 
 
 def by_turns(benchmarks):
-    """One of every family, then a second one of every family, and so on: what a time limit leaves out is variants."""
-    count, turns = {}, []
+    """One of every group, then a second family of every group and a second one of every family, and so on: what a time
+    limit leaves out is variants."""
+    families, turns = {}, []
     for index, benchmark in enumerate(benchmarks):
-        series = names.parse(benchmark).series
-        count[series] = count.get(series, 0) + 1
-        turns.append((count[series], index, benchmark))
+        workload = names.parse(benchmark)
+        of_group = families.setdefault(workload.group, {})
+        of_group.setdefault(workload.series, []).append(benchmark)
+        turn = list(of_group).index(workload.series) + len(of_group[workload.series])
+        turns.append((turn, index, benchmark))
     return [benchmark for _, _, benchmark in sorted(turns)]
+
+
+def expect_same_output(entries):
+    """Those of a workload's entries whose label, which tells a program's output, is that of most, and what is wrong with
+    the others. Where there is no most, all are wrong."""
+    labels = Counter(entry.get("label") for entry in entries).most_common(2)
+    common = {label for label, count in labels if count == labels[0][1]}
+    right = [entry for entry in entries if len(common) == 1 and entry.get("label") in common]
+    return right, [f"{entry['allocator']} {names.workload_name(entry['name'])}: its output {entry['label']} is not that of others"
+                   for entry in entries if entry not in right]
 
 
 class Clock:
@@ -131,8 +155,8 @@ class Clock:
 class Campaign:
     """All measurements of one comparison, and what became of them."""
 
-    def __init__(self, executables, benchmarks, plan, say=print):
-        self.executables, self.benchmarks, self.plan, self.say = executables, benchmarks, plan, say
+    def __init__(self, benchmarks, plan, say=print):
+        self.benchmarks, self.plan, self.say = benchmarks, plan, say  # benchmarks: as list_benchmarks found them
         self.clock = Clock(plan)
         self.entries = []  # Google Benchmark's, each with its allocator and repetition
         self.failures = []
@@ -163,13 +187,14 @@ class Campaign:
 
     def run_one(self, repetition, index, benchmark, following):
         """A workload once with every allocator. False if it turned out to take too long to be repeated."""
-        allocators = self.benchmarks[benchmark]
+        executables = self.benchmarks[benchmark]
+        allocators = list(executables)
         turn = (repetition + index) % len(allocators)
         timeout = self.clock.share(len(allocators)) if repetition == 0 else TIMEOUT
         line, entries, failures, start = [], [], [], self.clock.elapsed()
         for name in allocators[turn:] + allocators[:turn]:
             try:
-                entry = measure(self.executables[name], benchmark, self.plan.min_time, timeout)["benchmarks"][0]
+                entry = measure(executables[name], benchmark, self.plan.min_time, timeout)["benchmarks"][0]
                 entries.append({**entry, "allocator": name, "repetition": repetition})
                 line.append(f"{name} {nanoseconds(entry):.2f}")
             except Failure as failure:
@@ -182,8 +207,9 @@ class Campaign:
         if repetition == 0 and not self.clock.has_room(seconds):
             self.say(f"{names.workload_name(benchmark)}: left out, cannot be repeated within the time limit")
             return False
-        self.entries += entries
-        self.failures += failures
+        right, wrong = expect_same_output(entries)
+        self.entries += right
+        self.failures += failures + wrong
         self.clock.seconds[benchmark] = seconds
         self.say(f"{repetition + 1}/{self.plan.repetitions} {names.workload_name(benchmark):32} "
                  f"ns: {', '.join(sorted(line))}; {self.clock.remaining(repetition, following)}")

@@ -11,6 +11,30 @@ class Order(unittest.TestCase):
             measure.by_turns(["a/1", "a/2", "b/x/1", "b/x/2", "b/x/3", "c/threads:2", "c/threads:4"]),
             ["a/1", "b/x/1", "c/threads:2", "a/2", "b/x/2", "c/threads:4", "b/x/3"])
 
+    def test_a_groups_families_come_one_by_one(self):
+        self.assertEqual(measure.by_turns(["a/x/1", "a/y/1", "a/z/1", "a/y/2", "b/x", "b/y"]),
+                         ["a/x/1", "b/x", "a/y/1", "b/y", "a/z/1", "a/y/2"])
+
+
+class Output(unittest.TestCase):
+    def entries(self, *labels):
+        return [{"name": "program/x/iterations:1", "allocator": str(index), "label": label} if label else
+                {"name": "pair", "allocator": str(index)} for index, label in enumerate(labels)]
+
+    def test_what_has_none_or_the_same_is_right(self):
+        for labels in ([], [None, None], ["a"], ["a", "a", "a"]):
+            entries = self.entries(*labels)
+            self.assertEqual(measure.expect_same_output(entries), (entries, []))
+
+    def test_what_differs_from_most_is_wrong(self):
+        entries = self.entries("a", "b", "a")
+        self.assertEqual(measure.expect_same_output(entries),
+                         ([entries[0], entries[2]], ["1 program/x: its output b is not that of others"]))
+
+    def test_where_there_is_no_most_all_are_wrong(self):
+        right, wrong = measure.expect_same_output(self.entries("a", "b", "a", "b"))
+        self.assertEqual((right, len(wrong)), ([], 4))
+
 
 class Time:
     """A clock that only goes on when told to."""
@@ -58,8 +82,8 @@ class TimeLimit(unittest.TestCase):
     def campaign(self, benchmarks, limit, repetitions=3, slower=1):
         """`slower`: how much so it gets after the first repetition."""
         self.said, time = [], Time()
-        campaign = measure.Campaign({name: pathlib.Path(name) for name in ("x", "y")},
-                                    {benchmark: ["x", "y"] for benchmark in benchmarks},
+        executables = {name: pathlib.Path(name) for name in ("x", "y")}
+        campaign = measure.Campaign({benchmark: executables for benchmark in benchmarks},
                                     measure.Plan(repetitions, 0.1, limit), self.said.append)
         campaign.clock = measure.Clock(campaign.plan, time)
 

@@ -11,6 +11,7 @@ def page_data(analysis, merged, history, others):
     noisy = results.noisy_workloads(analysis)
     return {
         "ours": results.OURS,
+        "limit": results.LIMIT,
         "context": merged["context"],
         "workloads": analysis,
         "noise": {"workloads": noisy, "limit": stats.NOISY, "tooMany": stats.too_many(len(noisy), len(analysis))},

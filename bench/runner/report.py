@@ -4,7 +4,6 @@ import re
 import statistics
 
 from runner import results, stats
-from runner.results import OURS
 
 PEERS = ("system", "jemalloc", "mimalloc")  # what expectations are ratios to; others are shown beside them
 
@@ -58,8 +57,9 @@ def ratios_to(workload, reference):
 
 def comparison(analysis, allocators):
     """The table as rows of cells, the heading first."""
-    extra = [name for name in allocators if name not in (OURS, *PEERS)]
-    rows = [["workload", "best peer", *allocators, *(["to best of all"] if extra else []), "expected",
+    ours = [name for name in allocators if results.is_ours(name)]
+    extra = ours if set(allocators) - {*ours, *PEERS} else []  # only where it says more
+    rows = [["workload", "best peer", *allocators, *(f"{name} to best of all" for name in extra), "expected",
              *(f"{name} MiB" for name in allocators)]]
     to_peer, to_all, memory = [], [], []
     for workload in analysis:
@@ -72,27 +72,47 @@ def comparison(analysis, allocators):
         for name in allocators:
             ratio = to_peer[-1].get(name)
             cells.append(f"{ratio:.2f} ±{stats.noise(measured[name]['time']):.0%}" if ratio
-                         else "-" if name in measured else "no result")
-        if extra:
-            cells.append(f"{to_all[-1][OURS]:.2f}" if OURS in to_all[-1] else "-")
+                         else "-" if name in measured or is_for_another(name, measured) else "no result")
+        cells += [f"{to_all[-1][name]:.2f}" if name in to_all[-1] else "-" for name in extra]
         limit = expected_ratio(workload["name"])
-        cells.append(f"≤ {limit:.2f} {verdict(to_peer[-1].get(OURS), limit)}"
-                     if limit and peer and OURS in allocators else "")
+        cells.append(f"≤ {limit:.2f} {verdict(to_peer[-1].get(results.ours(measured)), limit)}"
+                     if limit and peer and ours else "")
         cells += [f"{memory[-1][name] / MIB:.1f}" if name in measured else "-" for name in allocators]
         rows.append(cells)
     return rows + [means(to_peer, to_all, memory, allocators, extra)]
 
 
+def is_for_another(name, measured):
+    """Whether a workload that was not measured with a surface of ours is one for another: programs are for the drop-in."""
+    return results.is_ours(name) and results.ours(measured) is not None
+
+
 def means(to_peer, to_all, memory, allocators, extra):
-    """The last row: geometric means of the ratios and of peak memory, of which ours is expected to be the smallest."""
+    """The last row: geometric means of the ratios and of peak memory, of which ours is expected to be the smallest; of
+    workloads that all finished."""
     time, size = geometric_means(to_peer, allocators), geometric_means(memory, allocators)
     cells = ["**geometric mean**", ""]
     cells += [f"{time[name]:.2f}" if time else "-" for name in allocators]
-    if extra:
-        overall = geometric_means(to_all, [OURS] if OURS in allocators else [])
-        cells.append(f"{overall[OURS]:.2f}" if overall else "-")
-    cells.append(f"least memory {verdict(size[OURS] / min(size.values()), 1.0)}" if OURS in size else "")
+    cells += [f"{mean[name]:.2f}" if (mean := geometric_means(to_all, [name])) else "-" for name in extra]
+    ours = results.ours(size)
+    cells.append(f"least memory {verdict(size[ours] / min(size.values()), 1.0)}" if ours else "")
     return cells + [f"{size[name] / MIB:.2f}" if size else "-" for name in allocators]
+
+
+def overall(analysis, allocators):
+    """A line for each of our surfaces: what it is to all others, over all workloads."""
+    lines = []
+    for name in filter(results.is_ours, allocators):
+        if summed := results.overall(analysis, name):
+            worst, where = summed["worst"]
+            line = (f"- {name}: time {summed['time']:.2f} of the best other's, the geometric mean of {summed['workloads']} "
+                    f"workloads; at worst {worst:.2f}, {where}; above {results.LIMIT:.2f} in {len(summed['above'])}")
+            memory = {other: f"{size / MIB:.1f}" for other, size in summed["memory"].items()}
+            if own := memory.pop(name, None):
+                others = ", ".join(f"{other} {size}" for other, size in memory.items())
+                line += f". Peak memory {own} MiB, geometric mean; {others}"
+            lines.append(f"{line}.")
+    return lines
 
 
 def markdown(rows):
@@ -120,9 +140,10 @@ def heading(context):
 
 def explain_intervals(repetitions):
     confidence = min(stats.CONFIDENCE, stats.attainable_confidence(repetitions))
-    return (f"Medians of {repetitions} repetitions. Time per item (CPU time of one thread, wall time of several) as a "
-            f"ratio to the best of {', '.join(PEERS)}: less is faster; ± half of the {confidence:.0%} confidence "
-            "interval (bootstrap). Peak resident memory of the process in MiB, without the harness's arrays.")
+    return (f"Medians of {repetitions} repetitions. Time per item (CPU time of one thread or a program, wall time of "
+            f"several threads) as a ratio to the best of {', '.join(PEERS)}: less is faster; ± half of the "
+            f"{confidence:.0%} confidence interval (bootstrap). Peak resident memory of the process in MiB, without the "
+            "harness's arrays.")
 
 
 def explain_noise(analysis):
@@ -143,18 +164,18 @@ def summary(analysis, context):
     judged = [(workload, results.ratio_to_best(workload)) for workload in analysis]
     judged = sorted(((workload, ratio) for workload, ratio in judged if ratio), key=lambda pair: -pair[1].median)
     verdicts = [stats.compare(ratio) for _, ratio in judged]
-    rows = [[workload["name"], format_time(workload["results"][OURS]["time"].median), results.best_peer(workload),
+    rows = [[workload["name"], ours := results.ours(workload["results"]),
+             format_time(workload["results"][ours]["time"].median), results.best_peer(workload),
              describe_ratio(ratio), VERDICTS[stats.compare(ratio)]] for workload, ratio in judged]
-    top = ["workload", "time", "best peer", "ratio to it", "verdict"]
+    top = ["workload", "ours", "time", "best peer", "ratio to it", "verdict"]
     commit = context.get("commit")
     lines = ["### Benchmark" + (f" of {commit['hash'][:12]}" if commit else ""), ""]
     if warning := explain_noise(analysis):
         lines += [warning, ""]
     if judged:
-        mean = statistics.geometric_mean(ratio.median for _, ratio in judged)
         lines += [f"Against the best of all others, workload by workload: **{verdicts.count('faster')} faster, "
-                  f"{verdicts.count('slower')} slower, {verdicts.count('even')} without a clear difference**. Geometric "
-                  f"mean of the ratios of time: **{mean:.2f}**.", ""]
+                  f"{verdicts.count('slower')} slower, {verdicts.count('even')} without a clear difference**.", "",
+                  *overall(analysis, list(context["allocators"])), ""]
         slowest = [row for row, verdict_ in zip(rows, verdicts) if verdict_ == "slower"][:HIGHLIGHTS]
         fastest = [row for row, verdict_ in zip(rows, verdicts) if verdict_ == "faster"][::-1][:HIGHLIGHTS]
         for title, part in (("Largest losses", slowest), ("Largest gains", fastest)):
@@ -173,7 +194,7 @@ def benchmark_action(analysis):
     """github-action-benchmark's format "customSmallerIsBetter": time and memory of this library, by workload."""
     entries = []
     for workload in analysis:
-        if ours := workload["results"].get(OURS):
+        if ours := workload["results"].get(results.ours(workload["results"])):
             peer = results.best_peer(workload)
             extra = f"{peer} {format_time(workload['results'][peer]['time'].median)}" if peer else ""
             for what, unit, scale, extra in (("time", "ns", 1, extra), ("memory", "MiB", MIB, "")):

@@ -25,12 +25,17 @@ class Table(unittest.TestCase):
         self.assertEqual(row["best peer"], "4.00 ns system")
         self.assertEqual(row["alloc"], "0.75 ±0%")
         self.assertEqual(row["other"], "0.50 ±0%")
-        self.assertEqual(row["to best of all"], "1.50")
+        self.assertEqual(row["alloc to best of all"], "1.50")
 
     def test_another_surface_of_the_library_is_no_peer(self):
-        row = cells({"pair/16/threads:1": {"alloc": [3], "alloc_gp": [1], "other": [2]}},
-                    ["alloc", "alloc_gp", "other"])["pair/16/threads:1"]
-        self.assertEqual(row["to best of all"], "1.50")
+        row = cells({"pair/16/threads:1": {"alloc": [3], "alloc_malloc": [1], "other": [2]}},
+                    ["alloc", "alloc_malloc", "other"])["pair/16/threads:1"]
+        self.assertEqual((row["alloc to best of all"], row["alloc_malloc to best of all"]), ("1.50", "0.50"))
+
+    def test_what_only_another_surface_can_run_has_not_failed(self):
+        table = {"program/x": {"alloc_malloc": [3], "system": [4], "mimalloc": []}, "pair/16": {"alloc": [1], "system": [2]}}
+        row = cells(table, ["alloc", "alloc_malloc", "system", "mimalloc"])["program/x"]
+        self.assertEqual((row["alloc"], row["alloc_malloc"], row["mimalloc"]), ("-", "0.75 ±0%", "no result"))
 
     def test_expectations_are_met_or_missed(self):
         table = {
@@ -73,6 +78,24 @@ class Table(unittest.TestCase):
     def test_times_have_the_unit_that_suits_them(self):
         self.assertEqual([report.format_time(time) for time in (0.5, 999, 1e3, 2.5e6, 3e9)],
                          ["0.50 ns", "999.00 ns", "1.00 µs", "2.50 ms", "3.00 s"])
+
+
+class Overall(unittest.TestCase):
+    table = {
+        "a": {"alloc": (1, [1]), "alloc_malloc": (2, [3]), "system": (3, [2]), "tcmalloc": (4, [4])},
+        "b": {"alloc": (1, [1]), "alloc_malloc": (2, [1]), "system": (3, [6]), "tcmalloc": (9, [4])},
+        "program/x": {"alloc_malloc": (16, [10]), "system": (3, [10])},
+    }
+
+    def test_a_line_for_each_surface_of_the_library(self):
+        alloc, drop_in = report.overall(analysis(self.table), ["alloc", "alloc_malloc", "system", "tcmalloc"])
+        self.assertEqual(alloc, "- alloc: time 0.35 of the best other's, the geometric mean of 2 workloads; at worst 0.50, a; "
+                         "above 1.05 in 0. Peak memory 1.0 MiB, geometric mean; system 3.0, tcmalloc 6.0.")
+        self.assertEqual(drop_in, "- alloc_malloc: time 0.72 of the best other's, the geometric mean of 3 workloads; at worst "
+                         "1.50, a; above 1.05 in 1. Peak memory 2.0 MiB, geometric mean; system 3.0, tcmalloc 6.0.")
+
+    def test_what_has_nothing_to_be_compared_with_has_no_line(self):
+        self.assertEqual(report.overall(analysis({"a": {"alloc": [1]}}), ["alloc"]), [])
 
 
 class Noise(unittest.TestCase):
@@ -123,12 +146,12 @@ class Summary(unittest.TestCase):
         self.assertIn("**1 faster, 2 slower, 1 without a clear difference**", text)
         self.assertIn("### Benchmark of aaaaaaaaaaaa", text)
         mean = (5 / 8 * 3 * 9 * 1) ** 0.25
-        self.assertIn(f"ratios of time: **{mean:.2f}**", text)
+        self.assertIn(f"- alloc: time {mean:.2f} of the best other's, the geometric mean of 4 workloads", text)
 
     def test_losses_stand_like_gains(self):
         self.assertEqual([row[0] for row in self.rows("Largest losses")], ["worst/threads:1", "lost/threads:1"])
         self.assertEqual(self.rows("Largest gains"),
-                         [["won/threads:1", "5.00 ns", "mimalloc", "0.62 (0.62 to 0.62)", "▲ faster"]])
+                         [["won/threads:1", "alloc", "5.00 ns", "mimalloc", "0.62 (0.62 to 0.62)", "▲ faster"]])
 
     def test_all_that_was_compared_is_in_it(self):
         self.assertEqual([row[0] for row in self.rows("All 4 workloads")],

@@ -9,6 +9,7 @@ import statistics
 from runner import names, stats
 
 OURS = "alloc"
+LIMIT = 1.05  # of a ratio of times: what is above it counts as a loss
 
 # What Google Benchmark itself writes, and we add; every other number of an entry is a counter.
 NO_COUNTERS = {"family_index", "per_family_instance_index", "repetitions", "repetition_index", "threads", "iterations",
@@ -17,8 +18,13 @@ UNITS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
 
 
 def is_ours(allocator):
-    """Also the other surfaces of the library, which are no peers of it."""
+    """The library's surfaces: the sized one, and with more to their names others, which are no peers of it."""
     return allocator == OURS or allocator.startswith(f"{OURS}_")
+
+
+def ours(measured):
+    """Of the allocators measured that of the library which a verdict is about: the sized surface comes first. Or None."""
+    return min(filter(is_ours, measured), default=None)
 
 
 def nanoseconds(entry):
@@ -63,16 +69,16 @@ def analyse_workload(name, row, allocators):
     workload = names.parse(name)
     measured = [allocator for allocator in allocators if allocator in row]
     peers = [allocator for allocator in measured if not is_ours(allocator)]
-    ratios = {peer: stats.estimate_ratio(times(row[OURS]), times(row[peer])) for peer in peers} if OURS in row else {}
     return {
         **workload._asdict(),
         "results": {allocator: analyse_allocator(row[allocator]) for allocator in measured},
-        "ratios": ratios,  # of our time to each peer's
+        "ratios": {surface: {peer: stats.estimate_ratio(times(row[surface]), times(row[peer])) for peer in peers}
+                   for surface in filter(is_ours, measured)},
     }
 
 
 def analyse(results):
-    """[{a workload's name and its parts, results by allocator, ratios of our time by peer}]"""
+    """[{a workload's name and its parts, results by allocator, ratios of our time by surface and peer}]"""
     allocators = list(results["context"]["allocators"])
     return [analyse_workload(name, row, allocators) for name, row in collect(results["benchmarks"]).items()]
 
@@ -83,15 +89,33 @@ def best_peer(workload, among=None):
     return min(peers, key=lambda name: workload["results"][name]["time"].median, default=None)
 
 
-def ratio_to_best(workload):
-    """Our time's ratio to the best peer's, or None where either is missing."""
-    return workload["ratios"].get(best_peer(workload))
+def ratio_to_best(workload, surface=None):
+    """Our time's ratio to the best peer's, or None where either is missing. Without a surface, that of the verdict."""
+    return workload["ratios"].get(surface or ours(workload["results"]), {}).get(best_peer(workload))
+
+
+def overall(analysis, surface):
+    """What one of our surfaces is to who chooses an allocator: {workloads: how many, time: the geometric mean of its
+    ratios to the best peer, worst: (the largest, where), above: where it is above LIMIT, memory: {allocator: the geometric
+    mean of peaks}}. Of those workloads that it and a peer finished, for memory it and every peer. None without any."""
+    judged = [(ratio.median, workload["name"]) for workload in analysis if (ratio := ratio_to_best(workload, surface))]
+    if not judged:
+        return None
+    compared = {name: None for workload in analysis for name in workload["results"] if name == surface or not is_ours(name)}
+    peaks = [[workload["results"][name]["memory"].median for name in compared]
+             for workload in analysis if compared.keys() <= workload["results"].keys()]
+    peaks = [row for row in peaks if min(row) > 0]
+    return {
+        "workloads": len(judged), "time": statistics.geometric_mean(ratio for ratio, _ in judged), "worst": max(judged),
+        "above": [name for ratio, name in sorted(judged, reverse=True) if ratio > LIMIT],
+        "memory": dict(zip(compared, map(statistics.geometric_mean, zip(*peaks)))),
+    }
 
 
 def noisy_workloads(analysis):
     """Workloads whose verdict rests on a time that varies too much: ours, or the best peer's."""
     def noisy(workload):
-        involved = [workload["results"].get(name) for name in (OURS, best_peer(workload))]
+        involved = [workload["results"].get(name) for name in (ours(workload["results"]), best_peer(workload))]
         return any(result and stats.noise(result["time"]) > stats.NOISY for result in involved)
 
     return [workload["name"] for workload in analysis if noisy(workload)]

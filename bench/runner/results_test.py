@@ -27,11 +27,21 @@ class Analysis(unittest.TestCase):
         self.assertEqual(analysed[0]["threads"], 2)
 
     def test_every_peer_has_its_ratio(self):
-        workload, = analysis({"w": {"alloc": [6], "alloc_gp": [1], "system": [3], "mimalloc": [12]}})
-        self.assertEqual({peer: ratio.median for peer, ratio in workload["ratios"].items()},
-                         {"system": 2, "mimalloc": 0.5})
+        workload, = analysis({"w": {"alloc": [6], "alloc_malloc": [1.5], "system": [3], "mimalloc": [12]}})
+        self.assertEqual({(surface, peer): ratio.median for surface, peers in workload["ratios"].items()
+                          for peer, ratio in peers.items()},
+                         {("alloc", "system"): 2, ("alloc", "mimalloc"): 0.5,
+                          ("alloc_malloc", "system"): 0.5, ("alloc_malloc", "mimalloc"): 0.125})
         self.assertEqual(results.best_peer(workload), "system")
         self.assertEqual(results.best_peer(workload, ["mimalloc"]), "mimalloc")
+        self.assertEqual(results.ratio_to_best(workload).median, 2)
+        self.assertEqual(results.ratio_to_best(workload, "alloc_malloc").median, 0.5)
+
+    def test_the_verdict_is_that_of_the_sized_surface_where_it_was_measured(self):
+        self.assertEqual(results.ours(["system", "alloc_malloc", "alloc"]), "alloc")
+        self.assertEqual(results.ours({"alloc_malloc": 1, "allocator": 2}), "alloc_malloc")
+        self.assertIsNone(results.ours(["system", "allocator"]))
+        workload, = analysis({"program/x": {"alloc_malloc": [6], "system": [3]}})
         self.assertEqual(results.ratio_to_best(workload).median, 2)
 
     def test_without_ours_or_without_peers_there_is_no_ratio(self):

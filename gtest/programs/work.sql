@@ -6,7 +6,7 @@ CREATE TABLE owner(id INTEGER PRIMARY KEY, name TEXT UNIQUE);
 WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 5000)
 INSERT INTO owner SELECT n, 'owner ' || (n * 7919 % 5003) FROM number;
 
-WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 700000)
+WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < coalesce(:items, 700000))
 INSERT INTO item
 SELECT n, 'item ' || (n * 7919 % 700001), 1 + n * 31 % 5000, (n * 37 % 10000) / 100.0, printf('%0*d', 20 + n % 160, n)
 FROM number;

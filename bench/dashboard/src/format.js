@@ -38,7 +38,9 @@ export function label(workload, prefix = "") {
     return workload.threads > 1 ? `${rest} ×${workload.threads}` : rest;
 }
 
-// Counters are bytes, but for those whose names say that they count something.
-export const isBytes = (name) => !/(faults|count)$/.test(name);
-export const counter = (name, value) => (isBytes(name) ? bytes(value) : Math.round(value).toLocaleString("en"));
+// Counters are bytes, but for those whose names say that they count something, or that they are nanoseconds.
+const isTime = (name) => /time$/.test(name);
+export const isBytes = (name) => !/(faults|count)$/.test(name) && !isTime(name);
+export const counter = (name, value) => (isBytes(name) ? bytes(value) : isTime(name) ? time(value)
+    : Math.round(value).toLocaleString("en"));
 export const counterTitle = (name) => name.replaceAll("_", " ");

@@ -21,6 +21,12 @@ export function select(data, state) {
     return { data, workloads, allocators, ours: data.ours, beside: state.beside };
 }
 
+// The library's own of the allocators that are shown. The first that was measured at a workload is whom its verdict is
+// about: the sized surface, or where that cannot run it, or is not shown, the drop-in.
+export function surfaces(view) {
+    return view.allocators.filter((name) => isOurs(name, view.ours));
+}
+
 // The fastest of the allocators shown, without the library's own.
 export function bestPeer(workload, view) {
     const time = (name) => workload.results[name].time[0];
@@ -33,13 +39,14 @@ export function judge([, low, high]) {
     return high < 1 ? "faster" : low > 1 ? "slower" : "even";
 }
 
-// [{workload, peer, ratio, verdict}], the largest gain first; without those that we or all peers failed.
-export function judged(view) {
+// [{workload, surface, peer, ratio, verdict}], the largest gain first; without those that we or all peers failed.
+export function judged(view, candidates = surfaces(view)) {
     return view.workloads
         .map((workload) => {
+            const surface = candidates.find((name) => workload.results[name]);
             const peer = bestPeer(workload, view);
-            const ratio = peer && workload.ratios[peer];
-            return ratio ? { workload, peer, ratio, verdict: judge(ratio) } : null;
+            const ratio = surface && peer && workload.ratios[surface][peer];
+            return ratio ? { workload, surface, peer, ratio, verdict: judge(ratio) } : null;
         })
         .filter(Boolean)
         .sort((a, b) => a.ratio[0] - b.ratio[0]);
@@ -47,6 +54,26 @@ export function judged(view) {
 
 export function geometricMean(values) {
     return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+}
+
+// What each surface is to who chooses an allocator, over all workloads: [{surface, count, time, worst, above, memory}].
+// time: the geometric mean of the ratios; above: how many are above the limit; memory: {allocator: the geometric mean of
+// peaks}, of workloads that the surface and every other allocator shown finished.
+export function overall(view) {
+    return surfaces(view).flatMap((surface) => {
+        const results = judged(view, [surface]);
+        if (!results.length)
+            return [];
+        const compared = view.allocators.filter((name) => name === surface || !isOurs(name, view.ours));
+        const peak = (workload, name) => workload.results[name]?.memory[0] ?? 0;
+        const common = view.workloads.filter((workload) => compared.every((name) => peak(workload, name) > 0));
+        return [{
+            surface, count: results.length, time: geometricMean(results.map(({ ratio }) => ratio[0])),
+            worst: results[results.length - 1], above: results.filter(({ ratio }) => ratio[0] > view.data.limit).length,
+            memory: Object.fromEntries(compared.filter(() => common.length).map((name) =>
+                [name, geometricMean(common.map((workload) => peak(workload, name)))])),
+        }];
+    });
 }
 
 // Map of key to items, in the order of the items.

@@ -2,7 +2,7 @@
 import { errorBars, figure, logarithmic, rows } from "./charts.js";
 import { element, folded, nothing, table } from "./dom.js";
 import * as format from "./format.js";
-import { geometricMean, judged, verdicts } from "./model.js";
+import { geometricMean, isOurs, judged, overall, surfaces, verdicts } from "./model.js";
 import { colour } from "./theme.js";
 
 const rowHeight = 22;
@@ -13,11 +13,13 @@ export function verdictSection(view) {
         return [nothing("Nothing to compare: no workload that is shown was finished by both alloc and another allocator.")];
     return [
         tiles(results),
-        element("p", {}, "Time of alloc as a ratio to that of the fastest other allocator that is shown: left of 1, alloc is " +
-            "faster. A verdict is claimed only where the whole confidence interval, drawn as a bar, lies on one side of 1."),
+        summary(view),
+        element("p", {}, `Time of ${surfaces(view).join(", or where that was not measured of ")}, as a ratio to that of the ` +
+            "fastest other allocator that is shown: left of 1, it is faster. A verdict is claimed only where the whole " +
+            "confidence interval, drawn as a bar, lies on one side of 1."),
         legend(),
         element("div", { class: "chart" }, chart(results)),
-        folded("Table of the verdict", details(results, view)),
+        folded("Table of the verdict", details(results)),
     ];
 }
 
@@ -28,6 +30,19 @@ function tiles(results) {
         element("span", { class: `verdict ${verdict}` }, verdicts[verdict].sign), ` ${count(verdict)}`);
     return element("ul", { class: "tiles" }, named("faster"), named("slower"), named("even"),
         tile("", "geometric mean of the ratios", format.ratio(geometricMean(results.map((result) => result.ratio[0])))));
+}
+
+// By which who cannot change a program chooses: the drop-in has a row of its own.
+function summary(view) {
+    const peers = view.allocators.filter((name) => !isOurs(name, view.ours));
+    const memory = ({ memory: means }, name) => (name in means ? format.bytes(means[name]) : "-");
+    const columns = [{ title: "over all workloads", text: true }, { title: "workloads" }, { title: "ratio of time" },
+        { title: "worst" }, { title: "at", text: true }, { title: `above ${view.data.limit}` }, { title: "peak memory" },
+        ...peers.map((name) => ({ title: `of ${name}` }))];
+    return element("div", { id: "overall" }, table("Over all workloads, geometric means", columns, overall(view).map((row) => [
+        row.surface, String(row.count), format.ratio(row.time), format.ratio(row.worst.ratio[0]), row.worst.workload.name,
+        String(row.above), memory(row, row.surface), ...peers.map((name) => memory(row, name)),
+    ])));
 }
 
 function legend() {
@@ -42,9 +57,9 @@ function sign(verdict) {
 function chart(results) {
     const dataset = (name) => ({
         label: verdicts[name].text,
-        data: results.flatMap(({ workload, peer, ratio, verdict }, y) => verdict !== name ? [] : [{
+        data: results.flatMap(({ workload, surface, peer, ratio, verdict }, y) => verdict !== name ? [] : [{
             x: ratio[0], xMin: ratio[1], xMax: ratio[2], y,
-            text: `${workload.name}\n${format.ratio(ratio[0])} (${format.range(ratio, format.ratio)}) of ${peer}: ` +
+            text: `${workload.name}\n${surface} ${format.ratio(ratio[0])} (${format.range(ratio, format.ratio)}) of ${peer}: ` +
                 verdicts[name].text,
         }]),
         backgroundColor: colour(name), borderColor: colour(name),
@@ -81,11 +96,12 @@ function bothEnds(scale) {
     return { x: { ...scale, position: "top" }, bottom: { ...scale, axis: "x", position: "bottom" } };
 }
 
-function details(results, view) {
-    const columns = [{ title: "workload", text: true }, { title: "alloc" }, { title: "best other", text: true },
-        { title: "its time" }, { title: "ratio" }, { title: "interval" }, { title: "verdict", text: true }];
-    return table("Ratio to the best other allocator", columns, results.map(({ workload, peer, ratio, verdict }) => [
-        workload.name, format.time(workload.results[view.ours].time[0]), peer, format.time(workload.results[peer].time[0]),
+function details(results) {
+    const columns = [{ title: "workload", text: true }, { title: "ours", text: true }, { title: "its time" },
+        { title: "best other", text: true }, { title: "its time" }, { title: "ratio" }, { title: "interval" },
+        { title: "verdict", text: true }];
+    return table("Ratio to the best other allocator", columns, results.map(({ workload, surface, peer, ratio, verdict }) => [
+        workload.name, surface, format.time(workload.results[surface].time[0]), peer, format.time(workload.results[peer].time[0]),
         format.ratio(ratio[0]), format.range(ratio, format.ratio), sign(verdict),
     ]));
 }

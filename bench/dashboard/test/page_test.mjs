@@ -14,7 +14,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const { chromium } = createRequire(join(BUILD_DIR, "bench/dashboard/package.json"))("playwright-core");
 const patience = 120_000; // milliseconds; the machine may be busy with other tests
 const desktop = { width: 1200, height: 900 };
-const allocators = ["alloc", "system", "jemalloc", "mimalloc", "tcmalloc"];
+const allocators = ["alloc", "alloc_malloc", "system", "jemalloc", "mimalloc", "tcmalloc"];
 
 let browser;
 const results = {}; // folder name to merged results
@@ -53,7 +53,7 @@ async function open(name = "quiet", options = {}) {
 }
 
 const text = (page, selector) => page.locator(selector).allTextContents();
-const column = (page, section, number) => text(page, `#${section} tbody tr > :nth-child(${number})`);
+const column = (page, section, number) => text(page, `#${section} details tbody tr > :nth-child(${number})`);
 const figures = (page, section = "") => page.locator(`${section} figure canvas`);
 
 // How many pixels of a canvas have exactly each of these colours. All are counted at once: Chromium warns of a canvas
@@ -97,8 +97,10 @@ test("every chart is drawn, with every allocator in it, and nothing is complaine
     assert.ok(verdict.every((count) => count > 100), `pixels of each verdict: ${verdict}`);
     for (const section of ["#cost", "#threads", "#size"])
         for (const canvas of await figures(page, section).all()) {
-            const counts = await pixels(canvas, ...[0, 2, 3, 4].map((series) => `--series-${series}`)); // crosses are too thin
-            assert.ok(counts.every((count) => count > 5), `${counts}: ${await canvas.getAttribute("aria-label")}`);
+            const label = await canvas.getAttribute("aria-label");
+            const shown = label.includes(" program,") ? [2, 3, 4, 5] : [0, 2, 3, 4, 5]; // crosses are too thin
+            const counts = await pixels(canvas, ...shown.map((series) => `--series-${series}`));
+            assert.ok(counts.every((count) => count > 5), `${counts}: ${label}`);
         }
     assert.ok((await pixels(figures(page, "#history").first(), "--series-0"))[0] > 100);
     assert.deepEqual(complaints, []);
@@ -108,16 +110,16 @@ test("the verdict is that of the measurements, losses included", async () => {
     const { page } = await open();
     const times = medians("quiet");
     const names = await column(page, "verdict", 1);
-    const [peers, ratios, verdicts] = [await column(page, "verdict", 3), await column(page, "verdict", 5),
-        await column(page, "verdict", 7)];
+    const [surfaces, peers, ratios, verdicts] = await Promise.all([2, 4, 6, 8].map((at) => column(page, "verdict", at)));
     assert.deepEqual([...names].sort(), Object.keys(times).sort());
     names.forEach((name, row) => {
-        const { alloc, ...others } = times[name];
-        const best = Math.min(...Object.values(others));
+        const { alloc, alloc_malloc: dropIn, ...others } = times[name];
+        const best = Math.min(...Object.values(others)), ours = alloc ?? dropIn;
+        assert.equal(surfaces[row], name.startsWith("program/") ? "alloc_malloc" : "alloc", name);
         assert.equal(others[peers[row]], best, name);
-        assert.equal(ratios[row], (alloc / best).toFixed(2), name);
-        assert.ok(!verdicts[row].includes("faster") || alloc < best, name);
-        assert.ok(!verdicts[row].includes("slower") || alloc > best, name);
+        assert.equal(ratios[row], (ours / best).toFixed(2), name);
+        assert.ok(!verdicts[row].includes("faster") || ours < best, name);
+        assert.ok(!verdicts[row].includes("slower") || ours > best, name);
     });
     const tiles = await text(page, ".tiles li");
     for (const [tile, sign, word] of [[0, "▲", "faster"], [1, "▼", "slower"], [2, "●", "no clear difference"]]) {
@@ -127,6 +129,29 @@ test("the verdict is that of the measurements, losses included", async () => {
     }
     const mean = Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
     assert.ok(Math.abs(parseFloat(tiles[3]) - mean) < 0.02, tiles[3]);
+});
+
+test("each surface of the library is summed up over all workloads", async () => {
+    const { page } = await open();
+    const rows = await page.locator("#overall tbody tr").all();
+    const cells = await Promise.all(rows.map((row) => row.locator("th, td").allTextContents()));
+    assert.deepEqual(cells.map(([name]) => name), ["alloc", "alloc_malloc"]);
+    const times = Object.entries(medians("quiet"));
+    for (const [name, count, mean, worst, where, above, ...memory] of cells) {
+        const ratios = times.filter(([, row]) => row[name]).map(([workload, { alloc, alloc_malloc: dropIn, ...others }]) =>
+            [(name === "alloc" ? alloc : dropIn) / Math.min(...Object.values(others)), workload]);
+        const largest = ratios.reduce((most, pair) => (pair[0] > most[0] ? pair : most));
+        assert.equal(Number(count), ratios.length);
+        const sum = ratios.reduce((total, [ratio]) => total + Math.log(ratio), 0);
+        assert.equal(mean, Math.exp(sum / ratios.length).toFixed(2));
+        assert.deepEqual([worst, where], [largest[0].toFixed(2), largest[1]]);
+        assert.equal(Number(above), ratios.filter(([ratio]) => ratio > 1.05).length);
+        assert.equal(memory.length, allocators.length - 1);
+        assert.ok(memory.every((cell) => cell.endsWith(" MiB")), memory);
+    }
+    await page.uncheck("#filters input[value=alloc]");
+    assert.deepEqual([...new Set(await column(page, "verdict", 2))], ["alloc_malloc"]);
+    assert.equal(await page.locator("#overall tbody tr").count(), 1);
 });
 
 test("under every chart there is a table", async () => {
@@ -153,14 +178,14 @@ test("under every chart there is a table", async () => {
 test("filters choose workloads", async () => {
     const { page, complaints } = await open();
     await page.fill("#filter-text", "churn/500");
-    await page.waitForFunction(() => document.querySelectorAll("#verdict tbody tr").length === 1);
+    await page.waitForFunction(() => document.querySelectorAll("#verdict details tbody tr").length === 1);
     assert.deepEqual(await column(page, "verdict", 1), ["churn/500000/threads:1"]);
     assert.deepEqual(await text(page, "#cost h3"), ["churn"]);
     assert.match((await text(page, "#threads .content"))[0], /No workload/);
 
     await page.fill("#filter-text", "");
     await page.selectOption("#filter-group", "list_walk");
-    await page.waitForFunction(() => document.querySelectorAll("#verdict tbody tr").length === 4);
+    await page.waitForFunction(() => document.querySelectorAll("#verdict details tbody tr").length === 4);
     await page.selectOption("#filter-threads", "2");
     assert.deepEqual((await column(page, "verdict", 1)).sort(), ["list_walk/aged/threads:2", "list_walk/fresh/threads:2"]);
 
@@ -186,12 +211,15 @@ test("filters choose allocators, and the verdict is against those that are shown
     const times = medians("quiet");
     for (const name of ["jemalloc", "mimalloc", "tcmalloc"])
         await page.uncheck(`#filters input[value=${name}]`);
-    assert.deepEqual(await text(page, "#cost .legend li"), ["alloc", "system"]);
-    assert.deepEqual([...new Set(await column(page, "verdict", 3))], ["system"]);
+    assert.deepEqual(await text(page, "#cost .legend li"), ["alloc", "alloc_malloc", "system"]);
+    assert.deepEqual([...new Set(await column(page, "verdict", 4))], ["system"]);
     const shown = await column(page, "verdict", 1);
     assert.equal(shown.includes("large/64KiB_to_32MiB/threads:16"), false, "which system failed");
-    const ratios = await column(page, "verdict", 5);
-    shown.forEach((name, row) => assert.equal(ratios[row], (times[name].alloc / times[name].system).toFixed(2), name));
+    const ratios = await column(page, "verdict", 6);
+    shown.forEach((name, row) => {
+        const { alloc, alloc_malloc: dropIn, system } = times[name];
+        assert.equal(ratios[row], ((alloc ?? dropIn) / system).toFixed(2), name);
+    });
     assert.deepEqual(await pixels(figures(page, "#threads").first(), "--series-3"), [0]);
     await page.uncheck("#filters input[value=system]");
     assert.match((await text(page, "#verdict .content"))[0], /Nothing to compare/);
@@ -236,7 +264,7 @@ test("the raw data can be downloaded", async () => {
 test("everything can be reached and read by keyboard", async () => {
     const { page } = await open();
     const reached = [];
-    for (let presses = 0; presses < 25; presses++) {
+    for (let presses = 0; presses < 28; presses++) {
         await page.keyboard.press("Tab");
         reached.push(await page.evaluate(() => document.activeElement.id || document.activeElement.value ||
             document.activeElement.getAttribute("href") || document.activeElement.tagName));
@@ -247,7 +275,7 @@ test("everything can be reached and read by keyboard", async () => {
     await figures(page, "#verdict").first().focus();
     await page.keyboard.press("ArrowDown");
     const first = await page.textContent("#announce");
-    assert.match(first, /threads:\d+, 0\.\d\d \(.* of \w+: faster/);
+    assert.match(first, /threads:\d+, alloc 0\.\d\d \(.* of \w+: faster/);
     await page.keyboard.press("ArrowDown");
     assert.notEqual(await page.textContent("#announce"), first);
     await page.keyboard.press("ArrowUp");
