@@ -20,7 +20,8 @@ test_wants='gtest/gtest.h=libgtest-dev benchmark/benchmark.h=libbenchmark-dev ab
     git=git /usr/bin/shasum=perl ruby=ruby vim=vim
     aarch64-linux-gnu-gcc=gcc-aarch64-linux-gnu /usr/aarch64-linux-gnu/include/stdio.h=libc6-dev-arm64-cross'
 bench_wants='gtest/gtest.h=libgtest-dev benchmark/benchmark.h=libbenchmark-dev jemalloc/jemalloc.h=libjemalloc-dev
-    mimalloc.h=libmimalloc-dev gperftools/tcmalloc.h=libgoogle-perftools-dev node=nodejs npm=npm'
+    mimalloc.h=libmimalloc-dev gperftools/tcmalloc.h=libgoogle-perftools-dev node=nodejs npm=npm
+    sqlite3=sqlite3 redis-server=redis-server redis-benchmark=redis-tools /usr/bin/shasum=perl'
 
 say() {
     printf '\n== %s\n' "$*"

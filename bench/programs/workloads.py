@@ -11,8 +11,8 @@ SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "gtest" / "programs"
 
 def python3(run):
     """Without the interpreter's own allocator, which would take what is small."""
-    run.command("python3", "-B", "-c", f"import work; print(work.texts(0, {run.scaled(9000)}), "
-                f"work.objects(0, {run.scaled(200000)}), work.tree({run.scaled(80000)}), work.database({run.scaled(80000)}))",
+    run.command("python3", "-B", "-c", f"import work; print(work.texts(0, {run.scaled(6000)}), "
+                f"work.objects(0, {run.scaled(120000)}), work.tree({run.scaled(50000)}), work.database({run.scaled(50000)}))",
                 variables={"PYTHONPATH": str(SCRIPTS), "PYTHONMALLOC": "malloc", "PYTHONHASHSEED": "0"})
 
 
@@ -65,7 +65,7 @@ def redis(run):
 Workload = namedtuple("Workload", "work needs")
 WORKLOADS = {
     "program/python3": Workload(python3, ["python3"]),
-    "program/perl": Workload(perl, ["perl"]),
+    "program/perl": Workload(perl, ["perl", "shasum"]),
     "program/node": Workload(node, ["node"]),
     "program/sqlite3": Workload(sqlite3, ["sqlite3"]),
     "program/redis": Workload(redis, ["redis-server", "redis-benchmark", "redis-cli"]),
