@@ -179,7 +179,7 @@ void alloc_gp_free(void *ptr)
     }
     struct slab *slab = slab_at(ptr, shift);
     struct bin *bin = atomic_load_explicit(&slab->bin, memory_order_relaxed);
-    if (heap_of(bin) != heap_self) {
+    if (!bin_is_own(bin)) {
         free_elsewhere(ptr);
         return;
     }
@@ -226,7 +226,7 @@ HOT void free_checked(const char *function, void *p, size_t size, size_t align, 
     }
     struct slab *slab = slab_at(p, shift);
     struct bin *bin = atomic_load_explicit(&slab->bin, memory_order_relaxed);
-    if (heap_of(bin) != heap_self || last - bin->below >= bin->slot_size - bin->below) {
+    if (!bin_is_own(bin) || last - bin->below >= bin->slot_size - bin->below) {
         free_checked_cold(function, p, size, align);
         return;
     }

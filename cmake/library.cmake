@@ -7,6 +7,8 @@
 #   alloc::malloc         liballoc_malloc.so, the same under the names of malloc and operator new too: to link, or to preload
 #   alloc::malloc_static  liballoc_malloc.a, for executables
 #   alloc_internals       alloc::static and the core's headers, for tests
+include(CheckLinkerFlag)
+
 if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR NOT CMAKE_SIZEOF_VOID_P EQUAL 8)
     message(FATAL_ERROR "alloc is written for 64-bit Linux; ${CMAKE_SYSTEM_NAME} with pointers of "
         "${CMAKE_SIZEOF_VOID_P} bytes is neither")
@@ -17,6 +19,13 @@ set(alloc_sources
     core/option.c core/pool.c core/region.c core/slab.c core/stats.c core/sweep.c
     core/os/os_linux.c)
 list(TRANSFORM alloc_sources PREPEND "${PROJECT_SOURCE_DIR}/")
+
+# Run at most once per slab: small rather than fast.
+set(seldom_run abi/alloc_ctl.c core/check.c core/lock.c core/option.c core/pool.c core/region.c core/stats.c
+    core/os/os_linux.c)
+list(TRANSFORM seldom_run PREPEND "${PROJECT_SOURCE_DIR}/")
+set_source_files_properties(${seldom_run} PROPERTIES
+    COMPILE_OPTIONS $<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:-Os>)
 
 if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
     set(CMAKE_BUILD_TYPE Release)
@@ -62,8 +71,19 @@ if(NOT CMAKE_C_FLAGS MATCHES "-fsanitize")
     target_compile_options(alloc_malloc_objects PRIVATE -fno-builtin)
     set(objects $<FILTER:$<TARGET_OBJECTS:alloc_objects>,EXCLUDE,/alloc_gp> $<TARGET_OBJECTS:alloc_malloc_objects>)
     add_library(alloc_malloc SHARED ${objects})
+    if(ALLOC_THREADS)
+        alloc_add_objects(alloc_fork_objects "${PROJECT_SOURCE_DIR}/core/os/os_linux_fork.c")
+        target_sources(alloc_malloc PRIVATE $<TARGET_OBJECTS:alloc_fork_objects>)
+    endif()
     alloc_set_exports(alloc_malloc abi/alloc_malloc.map)
     target_link_options(alloc_malloc PRIVATE LINKER:-z,now)
+    # Every process has it: as few pages as may be.
+    set(layout LINKER:-z,noseparate-code "LINKER:-T,${PROJECT_SOURCE_DIR}/abi/alloc_malloc.ld")
+    check_linker_flag(C "${layout}" ALLOC_LINKER_TAKES_LAYOUT)
+    if(ALLOC_LINKER_TAKES_LAYOUT)
+        target_link_options(alloc_malloc PRIVATE ${layout})
+        set_property(TARGET alloc_malloc APPEND PROPERTY LINK_DEPENDS "${PROJECT_SOURCE_DIR}/abi/alloc_malloc.ld")
+    endif()
     add_library(alloc_malloc_static STATIC ${objects})
     # Weakly named: a program linked without shared libraries would leave it out, and operator new could not throw.
     target_link_options(alloc_malloc_static INTERFACE $<$<LINK_LANGUAGE:CXX>:LINKER:-u,_ZSt17__throw_bad_allocv>)

@@ -215,8 +215,8 @@ void *bin_refill_owned(struct bin *bin)
     bool have_available = atomic_load_explicit(&bin->available[AVAILABLE_LISTS], memory_order_relaxed) != 0 ||
                           atomic_load_explicit(&bin->available[AVAILABLE_BITMAPS], memory_order_relaxed) != 0;
     if (slab != NULL && !have_available && fill_fresh(bin, slab)) {
-        if (slab_kind_of(slab) != SLAB_SMALL && heap_of(bin) == heap_self)
-            sweep_steps(heap_self);
+        if (slab_kind_of(slab) != SLAB_SMALL && bin_is_own(bin))
+            sweep_steps(heap_of(bin));
         return bin_pop(bin);
     }
     return refill_slow(bin);

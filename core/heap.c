@@ -9,18 +9,18 @@ _Alignas(HEAP_ALIGN) struct heap heap_none;
 _Alignas(HEAP_ALIGN) struct heap heap_late;
 
 #if ALLOC_THREADS
-_Thread_local struct heap *heap_self = &heap_none;
+_Thread_local struct bin *own_bins = heap_none.bins;
 #else
-struct heap *heap_self = &heap_none;
+struct bin *own_bins = heap_none.bins;
 #endif
 
 /* ---- the heaps --------------------------------------------------------------------------------------------------- */
 
-static struct {
+OS_SMALL_STATE static struct {
     struct heap *pooled;
     uint32_t pooled_count;
     uint32_t count;
-    struct heap *known;   /* all heaps, but in a forked child those of its parent */
+    struct heap *known;   /* heaps of threads that were not alone; in a forked child not those of its parent */
     struct heap *suspect; /* the next of them to be checked for an owner that has ended */
 } heaps;
 
@@ -34,8 +34,12 @@ static struct heap *heap_create(void)
         return NULL;
     lock_acquire(LOCK_HEAPS);
     heap->number = ++heaps.count;
-    heap->next_known = heaps.known;
-    heaps.known = heap;
+#if ALLOC_THREADS
+    if (!os_is_single_threaded()) { /* who is alone forks without handlers, and knows of its own end */
+        heap->next_known = heaps.known;
+        heaps.known = heap;
+    }
+#endif
     lock_release(LOCK_HEAPS);
     return heap;
 }
@@ -125,7 +129,7 @@ static void thread_exit(void *subject)
     outbox_flush(&heap->outbox);
     heap_flush_recent(heap);
     sweep_end(heap);
-    heap_self = &heap_late;
+    own_bins = heap_late.bins;
     for (size_t i = 0; i < CLASS_COUNT; i++)
         bin_retire(&heap->bins[i], bin_list_count(&heap->bins[i]));
     while (slab_revisit(heap)) {
@@ -135,7 +139,7 @@ static void thread_exit(void *subject)
 
 bool heap_purge(void)
 {
-    struct heap *heap = heap_self;
+    struct heap *heap = heap_self();
     if (heap->number == 0)
         return false;
     if (heap->purged == 0) {
@@ -176,18 +180,18 @@ OS_AT_LOAD static void at_load(void)
 /* A heap for the calling thread, for good. NULL when it cannot have one: no memory, or it is too late in its life. */
 static struct heap *heap_adopt(void)
 {
-    if (heap_self == &heap_late)
+    if (heap_self() == &heap_late)
         return NULL;
     option_start();
     struct heap *heap = heap_take();
     if (heap == NULL)
         return NULL;
-    heap_self = heap; /* from here on, whatever the system allocates in the calls below is served */
+    own_bins = heap->bins; /* from here on, whatever the system allocates in the calls below is served */
     atomic_store_explicit(&heap->owner, os_thread_self(), memory_order_release);
     os_start(&events);
     if (os_at_thread_exit(heap))
         return heap;
-    heap_self = &heap_late; /* nobody would tell when the thread exits */
+    own_bins = heap_late.bins; /* nobody would tell when the thread exits */
     heap_put(heap);
     return NULL;
 }
@@ -213,7 +217,7 @@ static void free_remote(struct slab *slab, void *p, size_t size, size_t align)
     size_t index = (size_t)((char *)p - slab_start(slab)) / class_slot_size(slab->class);
     size_t word = index / 64;
     uint64_t bit = map_bit(index);
-    struct heap *heap = heap_self;
+    struct heap *heap = heap_self();
     if (heap->number == 0) {
         int saved = errno;
         heap = heap_adopt();
@@ -238,7 +242,7 @@ static void free_remote(struct slab *slab, void *p, size_t size, size_t align)
 #else
 
 /* The only thread's current slabs stay. */
-bool heap_purge(void) { return slab_revisit(heap_self); }
+bool heap_purge(void) { return slab_revisit(heap_self()); }
 
 OS_AT_LOAD static void at_load(void) { option_start(); }
 
@@ -247,7 +251,7 @@ static struct heap *heap_adopt(void)
     option_start();
     struct heap *heap = heap_create();
     if (heap != NULL)
-        heap_self = heap;
+        own_bins = heap->bins;
     return heap;
 }
 

@@ -22,8 +22,8 @@ struct outbox {
     size_t size, align; /* as passed to the last free, for reports */
 };
 
+/* The bins come last: what most threads write lies on two pages. */
 struct heap {
-    struct bin bins[CLASS_COUNT];
     struct outbox outbox;
     struct sweep sweep;
     slab_list revisit;       /* slabs the owner should look at; under the heap's lock */
@@ -32,6 +32,7 @@ struct heap {
     struct heap *next_known; /* among all heaps of this process */
     _Atomic os_thread owner; /* 0: pooled, or lent for one operation */
     size_t purged;           /* bins that heap_purge has been at; the owner's */
+    struct bin bins[CLASS_COUNT];
 };
 
 _Static_assert(sizeof(struct heap) <= HEAP_ALIGN, "a heap is found from its bins by a mask");
@@ -39,16 +40,21 @@ _Static_assert(sizeof(struct heap) <= HEAP_ALIGN, "a heap is found from its bins
 extern struct heap heap_none, heap_late;
 
 #if ALLOC_THREADS
-/* Initial-exec and one word: found with one instruction, and dlopen never fails for want of static thread-local space. */
-extern _Thread_local struct heap *heap_self __attribute__((tls_model("initial-exec")));
+/* The bins of the calling thread's heap. Initial-exec and one word: found with one instruction, and dlopen never fails for want of static thread-local space. */
+extern _Thread_local struct bin *own_bins __attribute__((tls_model("initial-exec")));
 #else
-extern struct heap *heap_self;
+extern struct bin *own_bins;
 #endif
 
 static inline struct heap *heap_of(const struct bin *bin)
 {
     return (struct heap *)((uintptr_t)bin & ~(uintptr_t)(HEAP_ALIGN - 1));
 }
+
+static inline struct heap *heap_self(void) { return heap_of(own_bins); }
+
+/* Whether a bin is the calling thread's. It may be marked (BIN_CALLED), or NULL: then it is not. */
+static inline bool bin_is_own(const struct bin *bin) { return ((uintptr_t)bin ^ (uintptr_t)own_bins) < HEAP_ALIGN; }
 
 static inline size_t bin_class(const struct bin *bin) { return (size_t)(bin - heap_of(bin)->bins); }
 
@@ -71,7 +77,7 @@ struct heap_counts heap_count(void);
 /* The bin of the calling thread for a class: one of heap_none's or heap_late's where the thread has no heap. */
 static inline struct bin *bin_of_class(size_t class)
 {
-    struct bin *bin = &heap_self->bins[class];
+    struct bin *bin = &own_bins[class];
     __asm__("" : "+r"(bin)); /* one register from here on: the compiler would compute each field's address anew */
     return bin;
 }

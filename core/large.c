@@ -13,7 +13,7 @@
 #define LARGE_CACHE_MIN ((size_t)32 << 20)
 #define CACHED_MIN      ((size_t)64 << 10) /* of a tail: smaller ones are not worth keeping track of */
 
-static struct {
+OS_SMALL_STATE static struct {
     _Atomic size_t live, live_bytes;
 } counts;
 

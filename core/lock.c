@@ -1,6 +1,6 @@
 #include "lock.h"
 
-struct os_lock locks[LOCK_COUNT];
+OS_SMALL_STATE struct os_lock locks[LOCK_COUNT];
 
 #if ALLOC_THREADS
 

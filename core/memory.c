@@ -4,10 +4,10 @@
 
 #include <string.h>
 
-struct memory_counts memory_counts;
+OS_SMALL_STATE struct memory_counts memory_counts;
 
 /* What is committed, and what is only being asked for: a count that may be over the limit for a moment. */
-static _Atomic size_t charged;
+OS_SMALL_STATE static _Atomic size_t charged;
 
 static void add(_Atomic size_t *count, size_t size) { atomic_fetch_add_explicit(count, size, memory_order_relaxed); }
 static void subtract(_Atomic size_t *count, size_t size)

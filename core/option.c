@@ -86,7 +86,7 @@ static void report_ignored(enum option option, const char *value)
 
 void option_start(void)
 {
-    static atomic_bool started;
+    OS_SMALL_STATE static atomic_bool started;
     if (atomic_exchange(&started, true))
         return;
     for (size_t i = 0; i < OPTION_COUNT; i++) {

@@ -11,15 +11,16 @@ struct queue {
     slab_id newest, oldest;
 };
 
-static struct {
+OS_SMALL_STATE static struct {
     struct queue cached[SLAB_KINDS];
     slab_id purged[SLAB_KINDS];
     slab_id decommitted[SLAB_KINDS];
     slab_id unfit[SLAB_KINDS];
     size_t cached_bytes;
     struct pool_counts counts;
-    void *maps[SLAB_KINDS][CLASS_COUNT]; /* each holding the next */
 } pool;
+
+static void *map_blocks[SLAB_KINDS][CLASS_COUNT]; /* each holding the next */
 
 /* ---- lists, under the pool's lock --------------------------------------------------------------------------------- */
 
@@ -245,9 +246,9 @@ void slab_set_aside(struct slab *slab) { lock_and_push(&pool.unfit[slab_kind_of(
 struct map *map_acquire(enum slab_kind kind, size_t class, size_t slots, bool *clean)
 {
     lock_acquire(LOCK_POOL);
-    void *block = pool.maps[kind][class];
+    void *block = map_blocks[kind][class];
     if (block != NULL)
-        pool.maps[kind][class] = *(void **)block;
+        map_blocks[kind][class] = *(void **)block;
     lock_release(LOCK_POOL);
     *clean = block == NULL;
     if (block == NULL)
@@ -259,8 +260,8 @@ void map_release(enum slab_kind kind, size_t class, size_t slots, struct map *ma
 {
     void *block = map_block(map, slots);
     lock_acquire(LOCK_POOL);
-    *(void **)block = pool.maps[kind][class];
-    pool.maps[kind][class] = block;
+    *(void **)block = map_blocks[kind][class];
+    map_blocks[kind][class] = block;
     lock_release(LOCK_POOL);
 }
 

@@ -19,7 +19,7 @@ struct frontier {
 
 #define META_SIZE ((size_t)8 << 20) /* reserved at a time for what lies outside of slabs */
 
-static struct {
+OS_SMALL_STATE static struct {
     struct frontier slabs[SLAB_KINDS];
     struct frontier meta;
     struct region *newest;

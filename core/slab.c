@@ -224,7 +224,7 @@ void slab_settle_owner(struct slab *slab)
     if (bin == NULL)
         return;
     /* Since the free was counted, somebody may have found the slab empty and another heap have taken it. */
-    bool is_owner = heap_of(bin) == heap_self;
+    bool is_owner = bin_is_own(bin);
     enum look look = is_owner && is_idle(slab) ? look_at(slab, bin, true) : LOOK_DONE;
     heap_unlock(heap_of(bin));
     if (look == LOOK_EMPTY)

@@ -142,7 +142,7 @@ void engine_visit_slabs(void (*visit)(const struct slab_view *view, void *contex
 void engine_flush_recent(void)
 {
     for (size_t i = 0; i < CLASS_COUNT; i++)
-        bin_flush_recent(&heap_self->bins[i]);
+        bin_flush_recent(&own_bins[i]);
 }
 
 size_t engine_count_slabs_passed_over(void)
@@ -247,7 +247,7 @@ bool engine_memory_is_accounted(void)
 
 /* ---- heaps ------------------------------------------------------------------------------------------------------- */
 
-const struct heap *engine_own_heap(void) { return heap_self->number == 0 ? NULL : heap_self; }
+const struct heap *engine_own_heap(void) { return heap_self()->number == 0 ? NULL : heap_self(); }
 uint32_t engine_heap_number(const struct heap *heap) { return heap->number; }
 const struct heap *engine_owner(const void *slot) { return heap_of(slab_bin(slab_of(slot))); }
 

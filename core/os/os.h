@@ -36,6 +36,9 @@ void os_dont_dump(void *start, size_t size);
 /* Whether huge pages may back this memory. Advice. */
 void os_huge_pages(void *start, size_t size, bool wanted);
 
+/* Marks variables that every process writes: they lie together, on the page of those that are not zero at first. */
+#define OS_SMALL_STATE __attribute__((section(".data")))
+
 /* Marks functions to run when the library is loaded, before the program's own start-up code, and after its end. */
 #define OS_AT_LOAD __attribute__((constructor(101)))
 #define OS_AT_EXIT __attribute__((destructor(101)))
@@ -76,8 +79,11 @@ struct os_events {
 /* Arranges for thread exits; later calls do nothing. At load, or before the first heap, should that come even earlier. */
 void os_start(const struct os_events *events);
 /* Arranges for forks, at load: around a fork these then come inside of what the program registers, whose handlers may
- * allocate. Not from an allocation: the system may be making it while it registers somebody else's. */
+ * allocate, or wait for a thread that does. May be put off for as long as the process has one thread, which cannot be
+ * inside of a lock when it forks, and nobody else has registered any. */
 void os_at_fork(const struct os_events *events);
+/* Whether the process is known to have but one thread. */
+bool os_is_single_threaded(void);
 /* Arranges thread_exit(subject) for the calling thread. False when the system has no room for it. */
 bool os_at_thread_exit(void *subject);
 

@@ -3,14 +3,21 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #if ALLOC_THREADS
+#include "os/os_linux_fork.h"
+
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sys/syscall.h>
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#endif
 #endif
 
 #ifndef MADV_DONTNEED_LOCKED
@@ -23,7 +30,7 @@ size_t os_page_size(void) { return (size_t)getpagesize(); }
 
 /* Where the last aligned mapping was put, or where the kernel last preferred to put one: it hands addresses out
  * downwards, so below there is room. A wrong hint costs a system call, nothing else: racing writers do no harm. */
-static _Atomic(uintptr_t) lowest;
+OS_SMALL_STATE static _Atomic(uintptr_t) lowest;
 
 static void *map_at(uintptr_t hint, size_t size, int protection)
 {
@@ -208,8 +215,43 @@ static __attribute__((noinline)) void lock_wait(struct os_lock *lock)
     }
 }
 
+/* Fork handlers that are put off until there is a second thread. */
+OS_SMALL_STATE static _Atomic(const struct os_events *) events_to_register;
+
+bool os_is_single_threaded(void)
+{
+#if __has_include(<sys/single_threaded.h>)
+    return __libc_single_threaded;
+#else
+    return false;
+#endif
+}
+
+void os_register_fork(void)
+{
+    /* Volatile, because pthread_atfork is declared not to come back here; by os_linux_fork.c it does. */
+    static _Thread_local volatile bool is_inside __attribute__((tls_model("initial-exec")));
+    const struct os_events *events = atomic_load_explicit(&events_to_register, memory_order_relaxed);
+    if (events == NULL || is_inside)
+        return;
+    is_inside = true;
+    pthread_atfork(events->fork_prepare, events->fork_parent, events->fork_child);
+    is_inside = false;
+    /* Last, so that no thread takes a lock before they are registered. Two may register them: locks nest around a fork. */
+    atomic_store_explicit(&events_to_register, NULL, memory_order_relaxed);
+}
+
+void os_at_fork(const struct os_events *events)
+{
+    atomic_store_explicit(&events_to_register, events, memory_order_relaxed);
+    if (os_sees_fork_handlers == NULL || !os_sees_fork_handlers() || !os_is_single_threaded())
+        os_register_fork();
+}
+
 void os_lock_acquire(struct os_lock *lock)
 {
+    if (atomic_load_explicit(&events_to_register, memory_order_relaxed) != NULL && !os_is_single_threaded())
+        os_register_fork();
     if (!lock_try(lock, self()))
         lock_wait(lock);
 }
@@ -238,10 +280,10 @@ void os_lock_end_fork(struct os_lock *lock)
         os_lock_release(lock);
 }
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static pthread_key_t exit_key;
-static bool have_exit_key;
-static _Atomic(const struct os_events *) events_to_start;
+OS_SMALL_STATE static pthread_once_t once = PTHREAD_ONCE_INIT;
+OS_SMALL_STATE static pthread_key_t exit_key;
+OS_SMALL_STATE static bool have_exit_key;
+OS_SMALL_STATE static _Atomic(const struct os_events *) events_to_start;
 
 static void start(void)
 {
@@ -253,11 +295,6 @@ void os_start(const struct os_events *events)
 {
     atomic_store_explicit(&events_to_start, events, memory_order_relaxed); /* the same from every caller */
     pthread_once(&once, start);
-}
-
-void os_at_fork(const struct os_events *events)
-{
-    pthread_atfork(events->fork_prepare, events->fork_parent, events->fork_child);
 }
 
 os_thread os_thread_self(void) { return (os_thread)syscall(SYS_gettid); }
@@ -283,7 +320,17 @@ uint32_t os_milliseconds(void)
     return (uint32_t)now.tv_sec * 1000 + (uint32_t)now.tv_nsec / 1000000;
 }
 
-const char *os_environment(const char *variable) { return secure_getenv(variable); }
+/* As secure_getenv, which lies where a small program has no other page of the C library's. */
+const char *os_environment(const char *variable)
+{
+    size_t length = strlen(variable);
+    if (environ == NULL || getauxval(AT_SECURE) != 0)
+        return NULL;
+    for (char **entry = environ; *entry != NULL; entry++)
+        if (strncmp(*entry, variable, length) == 0 && (*entry)[length] == '=')
+            return *entry + length + 1;
+    return NULL;
+}
 
 void os_write(const char *line, size_t length)
 {

@@ -55,7 +55,7 @@ FOREIGN = {
 NEVER_RETURN = {"abort"}
 
 # Public functions that neither allocate, free nor reallocate.
-NOT_ENTRIES = re.compile(r"alloc_(version|purge|option|stats)|malloc_trim|mallinfo")
+NOT_ENTRIES = re.compile(r"alloc_(version|purge|option|stats)|malloc_trim|mallinfo|__register_atfork")
 
 
 class Housekeeping:

@@ -1,0 +1,13 @@
+/* Between os_linux.c and the drop-in's os_linux_fork.c. */
+#ifndef ALLOC_OS_LINUX_FORK_H
+#define ALLOC_OS_LINUX_FORK_H
+
+#include <stdbool.h>
+
+/* Registers the fork handlers, if that was put off. */
+void os_register_fork(void);
+
+/* Whether os_register_fork is called before anybody else registers a fork handler. Only the drop-in has it. */
+bool os_sees_fork_handlers(void) __attribute__((weak, visibility("hidden")));
+
+#endif
