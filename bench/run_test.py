@@ -106,6 +106,13 @@ class Runner(unittest.TestCase):
             self.assertRegex(entry["label"], "^[0-9a-f]{16}$")
 
     @unittest.skipUnless(PROGRAMS, "the library that programs run on is not built")
+    def test_a_program_that_takes_too_long_leaves_nothing_behind(self):
+        (self.build_dir / "bench" / PROGRAMS[0].name).symlink_to(PROGRAMS[0])
+        done = self.run_it("--repetitions=2", "--filter=^program/(python3|redis)$", "--time-limit=4", TMPDIR=str(self.build_dir))
+        self.assertIn("program/python3: left out, takes too long", done.stdout)
+        self.assertEqual(list(self.build_dir.glob("bench-*")), [])
+
+    @unittest.skipUnless(PROGRAMS, "the library that programs run on is not built")
     def test_a_program_without_the_library_is_a_failure(self):
         script = RUN.parent / "programs" / "benchmark.py"
         done = subprocess.run([sys.executable, "-B", script, "x", "/no/such/library.so", "--benchmark_filter=python3"],

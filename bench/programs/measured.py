@@ -22,10 +22,10 @@ def find(program):
     return shutil.which(program, path=PATH)
 
 
-def memory_of(process, field):
-    """Bytes, of a process that runs: VmHWM is the most that was resident, VmRSS what is now."""
+def resident(process):
+    """Bytes that are so now, of a process that runs."""
     for line in pathlib.Path(f"/proc/{process.pid}/status").read_text(encoding="ascii").splitlines():
-        if line.startswith(field):
+        if line.startswith("VmRSS:"):
             return int(line.split()[1]) * KIB
     raise Failed(f"{process.args[0]} has ended")
 
@@ -69,7 +69,7 @@ class Run:
 
     def start(self, command, variables=None, **options):
         process = subprocess.Popen(command, cwd=self.directory, env={**self.environment, **(variables or {})},
-                                   stdin=subprocess.DEVNULL, start_new_session=True, **options)
+                                   stdin=subprocess.DEVNULL, **options)
         self.processes.append(process)
         return process
 
@@ -129,6 +129,5 @@ class Run:
         """Ends what is left of its processes."""
         for process in self.processes:
             if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+                process.kill()
                 process.wait()

@@ -4,7 +4,7 @@ is measured."""
 import pathlib
 from collections import namedtuple
 
-from measured import Failed, find, memory_of
+from measured import Failed, find, resident
 
 SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "gtest" / "programs"
 
@@ -12,7 +12,8 @@ SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "gtest" / "programs"
 def python3(run):
     """Without the interpreter's own allocator, which would take what is small."""
     run.command("python3", "-B", "-c", f"import work; print(work.texts(0, {run.scaled(6000)}), "
-                f"work.objects(0, {run.scaled(120000)}), work.tree({run.scaled(50000)}), work.database({run.scaled(50000)}))",
+                f"work.objects(0, {run.scaled(120000)}), work.tree({run.scaled(50000)}), "
+                f"work.database({run.scaled(50000)}))",
                 variables={"PYTHONPATH": str(SCRIPTS), "PYTHONMALLOC": "malloc", "PYTHONHASHSEED": "0"})
 
 
@@ -31,7 +32,8 @@ def sqlite3(run):
 
 
 def gcc(run):
-    """A source of 170 lines, and of all that it includes. The compiler proper is a child of the command."""
+    """A source of 170 lines, and all that it includes; next to nothing in a test. The compiler proper is a child of the
+    command."""
     source = run.directory / "source.cpp"
     source.write_text((SCRIPTS / "thread_pool.cpp").read_text(encoding="utf-8") if run.scale == 1 else "int i;\n",
                       encoding="utf-8")
@@ -53,13 +55,13 @@ def redis(run):
                 run.client("redis-benchmark", "-s", "socket", "-q", "-P", "16", "-n", requests, "-r", requests,
                            "-d", size, "-t", "set,lpush,hset,sadd,zadd")
                 ask("UNLINK", "mylist")
-        run.counters["rss"] = memory_of(server, "VmRSS")
+        run.counters["rss"] = resident(server)
         calls = [line.split(",")[0] for line in ask("INFO", "commandstats").splitlines() if "calls=" in line]
         run.note(sorted(call for call in calls if "|" not in call and "info" not in call))
         if "cmdstat_set" not in str(calls):
             raise Failed("redis-benchmark set nothing")
         ask("FLUSHALL", "SYNC")
-        run.counters["final_rss"] = memory_of(server, "VmRSS")
+        run.counters["final_rss"] = resident(server)
 
 
 Workload = namedtuple("Workload", "work needs")

@@ -34,22 +34,26 @@ class TimedOut(Failure):
 
 
 def execute(executable, *arguments, timeout=TIMEOUT, **environment):
-    """Runs it to its end: what it has written."""
+    """Runs it to its end: what it has written, as output and as messages. What it has started ends with it."""
     what = f"{executable.name} {' '.join(arguments)}"
-    try:
-        done = subprocess.run([executable, *arguments], capture_output=True, text=True, timeout=timeout,
-                              env={**os.environ, **environment})
-    except subprocess.TimeoutExpired as expired:
-        raise TimedOut(f"{what}: not done after {timeout:.0f} s") from expired
-    if done.returncode:
-        how = signal.Signals(-done.returncode).name if done.returncode < 0 else f"exit status {done.returncode}"
-        last_words = (done.stderr.strip().splitlines() or [""])[-1]
+    with subprocess.Popen([executable, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          env={**os.environ, **environment}, start_new_session=True) as process:
+        try:
+            output, messages = process.communicate(timeout=timeout)
+        except BaseException as reason:
+            os.killpg(process.pid, signal.SIGTERM)
+            if isinstance(reason, subprocess.TimeoutExpired):
+                raise TimedOut(f"{what}: not done after {timeout:.0f} s") from reason
+            raise
+    if process.returncode:
+        how = signal.Signals(-process.returncode).name if process.returncode < 0 else f"exit status {process.returncode}"
+        last_words = (messages.strip().splitlines() or [""])[-1]
         raise Failure(f"{what}: {how} {last_words}".rstrip())
-    return done
+    return output, messages
 
 
 def run(executable, *arguments, **options):
-    return execute(executable, *arguments, **options).stdout
+    return execute(executable, *arguments, **options)[0]
 
 
 def measure(executable, benchmark, min_time, timeout=TIMEOUT, **environment):
@@ -68,9 +72,9 @@ def list_benchmarks(executables, pattern, say=print):
     found, said = {}, {}
     for name, paths in executables.items():
         for executable in paths:
-            listing = execute(executable, "--benchmark_list_tests")
-            said.update(dict.fromkeys(listing.stderr.splitlines()))
-            for benchmark in listing.stdout.splitlines():
+            listed, messages = execute(executable, "--benchmark_list_tests")
+            said.update(dict.fromkeys(messages.splitlines()))
+            for benchmark in listed.splitlines():
                 if re.search(pattern, names.workload_name(benchmark)):
                     found.setdefault(benchmark, {}).setdefault(name, executable)
     for line in said:
@@ -105,8 +109,8 @@ def expect_same_output(entries):
     labels = Counter(entry.get("label") for entry in entries).most_common(2)
     common = {label for label, count in labels if count == labels[0][1]}
     right = [entry for entry in entries if len(common) == 1 and entry.get("label") in common]
-    return right, [f"{entry['allocator']} {names.workload_name(entry['name'])}: its output {entry['label']} is not that of others"
-                   for entry in entries if entry not in right]
+    return right, [f"{entry['allocator']} {names.workload_name(entry['name'])}: its output {entry['label']} is not that "
+                   "of others" for entry in entries if entry not in right]
 
 
 class Clock:
