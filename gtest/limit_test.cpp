@@ -9,6 +9,7 @@
 #include <memory>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <thread>
 
 using namespace support;
@@ -240,6 +241,24 @@ TEST_P(LimitedThreads, ShareIt)
 
 // ---- mappings -----------------------------------------------------------------------------------------------------------
 
+#if !TEST_SANITIZED
+
+// What the kernel refused to unmap. The library's calls come here: a program's functions go before the C library's.
+std::atomic<size_t> refused_bytes;
+
+} // namespace
+
+extern "C" int munmap(void *start, size_t size) noexcept
+{
+    const long result = syscall(SYS_munmap, start, size);
+    if (result != 0)
+        refused_bytes += size;
+    return static_cast<int>(result);
+}
+
+namespace
+{
+
 // Takes all the mappings that a process may have, and gives some back: pages that are no mapping with their neighbours.
 class Mappings
 {
@@ -275,11 +294,9 @@ class Mappings
 };
 
 // Whole mappings, freed in an order that cuts mappings in two, and slabs. The kernel may refuse to unmap, too: then the
-// memory goes back, and some addresses stay.
+// memory goes back, and those addresses stay, but no others.
 TEST(FewMappings, AreUsedUpAndSurvived)
 {
-    if (TEST_SANITIZED)
-        GTEST_SKIP() << "a sanitizer needs mappings of its own";
     seed();
     expect_in_child([] {
         std::vector<std::pair<void *, Request>> blocks;
@@ -322,10 +339,12 @@ TEST(FewMappings, AreUsedUpAndSurvived)
         }
         EXPECT_GT(served, 0u);
         EXPECT_GT(refused, 0u);
-        EXPECT_LT(mapped_bytes() - stats().reserved_bytes, unknown + 64 * MiB);
+        EXPECT_LT(mapped_bytes() - stats().reserved_bytes, unknown + refused_bytes + 8 * MiB);
         EXPECT_TRUE(is_usable());
     });
 }
+
+#endif
 
 // ---- locked memory ------------------------------------------------------------------------------------------------------
 
