@@ -196,6 +196,7 @@ TEST_F(WrongSize, PassedByAnotherThreadIsReported)
 std::vector<void *> foreign_pointers()
 {
     static char global[64];
+    static void *const of_another_allocator[] = {std::malloc(100), std::malloc(4 * MiB)};
     char local[64];
     auto *large = static_cast<char *>(unchecked::malloc(4 * MiB));
     auto *mapped = static_cast<char *>(
@@ -203,8 +204,8 @@ std::vector<void *> foreign_pointers()
     char *aligned = mapped + (-reinterpret_cast<uintptr_t>(mapped) & (MiB - 1));
     return {global,
             local + 1,
-            std::malloc(100),
-            std::malloc(4 * MiB),
+            of_another_allocator[0],
+            of_another_allocator[1],
             mapped,
             aligned,
             aligned + MiB,
