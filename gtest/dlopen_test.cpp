@@ -1,15 +1,14 @@
 // A program that is not linked with the library and loads it when it pleases: a thousand times, in threads that outlive
 // what they loaded, around a fork. Nothing of the process is used up by that.
+#include "loaded.h"
 #include "support.h"
 
 #include <atomic>
 #include <climits>
 #include <dlfcn.h>
 #include <elf.h>
-#include <fstream>
 #include <link.h>
 #include <pthread.h>
-#include <string>
 #include <thread>
 
 using namespace support;
@@ -17,24 +16,14 @@ using namespace support;
 namespace
 {
 
-// The library, from its being loaded to its being unloaded.
-class Library
+class Library : public Loaded
 {
   public:
-    Library() : handle(dlopen(ALLOC_LIBRARY, RTLD_NOW | RTLD_LOCAL))
-    {
-        if (handle == nullptr)
-            return;
-        malloc = function<decltype(alloc_malloc)>("alloc_malloc");
-        free = function<decltype(alloc_free)>("alloc_free");
-    }
-    ~Library() { dlclose(handle); }
-    Library(const Library &) = delete;
-    Library &operator=(const Library &) = delete;
+    Library() : Loaded(ALLOC_LIBRARY) {}
 
     bool is_usable() const
     {
-        if (handle == nullptr || malloc == nullptr || free == nullptr)
+        if (malloc == nullptr || free == nullptr)
             return false;
         for (size_t size : {1, 100, 8192, 70000, 600000}) {
             void *block = malloc(size);
@@ -48,25 +37,9 @@ class Library
         return true;
     }
 
-    void *handle;
-    decltype(alloc_malloc) *malloc = nullptr;
-    decltype(alloc_free) *free = nullptr;
-
-  private:
-    template <class Function> Function *function(const char *name) const
-    {
-        return reinterpret_cast<Function *>(dlsym(handle, name));
-    }
+    decltype(alloc_malloc) *malloc = function<decltype(alloc_malloc)>("alloc_malloc");
+    decltype(alloc_free) *free = function<decltype(alloc_free)>("alloc_free");
 };
-
-size_t count_mappings()
-{
-    std::ifstream maps("/proc/self/maps");
-    size_t count = 0;
-    for (std::string line; std::getline(maps, line);)
-        count++;
-    return count;
-}
 
 size_t count_free_keys()
 {

@@ -1,11 +1,10 @@
 // The library loaded by a program that has allocated without it: both are there side by side, each with blocks of its own,
 // and what the program had from the other one is no matter.
+#include "../loaded.h"
 #include "../support.h"
 
 #include <cerrno>
 #include <dlfcn.h>
-#include <fstream>
-#include <string>
 #if ALLOC_THREADS
 #include <thread>
 #endif
@@ -15,38 +14,16 @@ using namespace support;
 namespace
 {
 
-// The library, from its being loaded to its being unloaded.
-class Library
+class Library : public Loaded
 {
   public:
-    Library() : handle(dlopen(ALLOC_MALLOC_LIBRARY, RTLD_NOW | RTLD_LOCAL))
-    {
-        if (handle == nullptr)
-            return;
-        malloc = function<void *(size_t)>("malloc");
-        free = function<void(void *)>("free");
-        realloc = function<void *(void *, size_t)>("realloc");
-        usable_size = function<size_t(void *)>("malloc_usable_size");
-        delete_sized = function<void(void *, size_t)>("_ZdlPvm");
-    }
-    ~Library() { dlclose(handle); }
-    Library(const Library &) = delete;
-    Library &operator=(const Library &) = delete;
+    Library() : Loaded(ALLOC_MALLOC_LIBRARY) {}
 
-    void *handle;
-    void *(*malloc)(size_t) = nullptr;
-    void (*free)(void *) = nullptr;
-    void *(*realloc)(void *, size_t) = nullptr;
-    size_t (*usable_size)(void *) = nullptr;
-    void (*delete_sized)(void *, size_t) = nullptr;
-
-  private:
-    template <class Function> Function *function(const char *name) const
-    {
-        void *address = dlsym(handle, name);
-        EXPECT_NE(address, nullptr) << name;
-        return reinterpret_cast<Function *>(address);
-    }
+    void *(*malloc)(size_t) = function<void *(size_t)>("malloc");
+    void (*free)(void *) = function<void(void *)>("free");
+    void *(*realloc)(void *, size_t) = function<void *(void *, size_t)>("realloc");
+    size_t (*usable_size)(void *) = function<size_t(void *)>("malloc_usable_size");
+    void (*delete_sized)(void *, size_t) = function<void(void *, size_t)>("_ZdlPvm");
 };
 
 TEST(Late, LeavesTheSystemsBlocksAlone)
@@ -77,15 +54,6 @@ TEST(Late, LeavesTheSystemsBlocksAlone)
         EXPECT_TRUE(holds_edges(block, sizes[i], 100 + i));
         library.free(block);
     }
-}
-
-size_t count_mappings()
-{
-    std::ifstream maps("/proc/self/maps");
-    size_t count = 0;
-    for (std::string line; std::getline(maps, line);)
-        count++;
-    return count;
 }
 
 // What was allocated one time is freed the next time, and nothing is used up.
