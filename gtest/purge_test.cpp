@@ -123,10 +123,11 @@ class Purge : public testing::Test
 
 TEST_F(Purge, AgedSlabsGoBackOneByOne)
 {
-    const Setting age(ALLOC_OPTION_PURGE_AGE, 20);
+    const Setting age(ALLOC_OPTION_PURGE_AGE, never); // however long this takes
     cache_slabs(20 * large_slab);
     const size_t cached = statistics().slabs_cached;
     EXPECT_GE(cached, 10u);
+    const Setting lower_age(ALLOC_OPTION_PURGE_AGE, 20);
     wait_milliseconds(60);
     EXPECT_EQ(statistics().slabs_cached, cached) << "nobody called";
     // Blocks of another class, more than a slab of them, of other slabs.
@@ -141,9 +142,10 @@ TEST_F(Purge, AgedSlabsGoBackOneByOne)
 
 TEST_F(Purge, AgedLargeBlocksGoBackOneByOne)
 {
-    const Setting age(ALLOC_OPTION_PURGE_AGE, 20);
+    const Setting age(ALLOC_OPTION_PURGE_AGE, never); // however long this takes
     const Setting limit(ALLOC_OPTION_LARGE_CACHE_LIMIT, 16 * MiB);
     cache_large_blocks(8);
+    const Setting lower_age(ALLOC_OPTION_PURGE_AGE, 20);
     wait_milliseconds(60);
     EXPECT_EQ(statistics().large_cached_bytes, 8 * MiB) << "nobody called";
     for (size_t i = 0; i < 8; i++)
