@@ -2,12 +2,14 @@
 
     tidy.py CLANG_TIDY BUILD_DIR DIRECTORY
 
-A source that several targets compile is checked as the first of them compiles it.
+A source that several targets compile is checked as the first of them compiles it, but without the precompiled header,
+which is for another compiler: so a source must include what it uses.
 """
 import concurrent.futures
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -16,6 +18,7 @@ clang_tidy, build_dir, directory = sys.argv[1], pathlib.Path(sys.argv[2]), pathl
 commands = {}
 for command in json.loads((build_dir / "compile_commands.json").read_text(encoding="utf-8")):
     if directory in pathlib.Path(command["file"]).parents:
+        command["command"] = re.sub(r"-include \S+/cmake_pch\.hxx ", "", command["command"])
         commands.setdefault(command["file"], command)
 if not commands:
     sys.exit(f"{directory}: the build compiles none of its files")
