@@ -23,6 +23,7 @@
 typedef void handler(void);
 typedef int register_function(handler *prepare, handler *parent, handler *child, void *library);
 
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): the C library's name */
 __attribute__((visibility("default"))) register_function __register_atfork;
 
 /* What others find under that name: the function above, unless this library was loaded later than they. */
