@@ -13,8 +13,8 @@
 #define SMALL_OWNED_MAX 16
 #define SMALL_SLOT_MAX  8192           /* larger slots are cut from large slabs only */
 #define LIST_SLOT_MIN   sizeof(void *) /* smaller slots have no room for a link */
-/* Huge pages begin with the large slab of this number: one page too many is then a fraction of what the bin holds. */
-#define HUGE_OWNED_MIN 4
+/* Huge pages begin when a bin has this many large slabs: one page too many is then a fraction of what it holds. */
+#define HUGE_OWNED_MIN 8
 #define HUGE_SLOT_MAX  4096 /* larger slots waste huge pages when only a few are in use */
 #define GRANT_BYTES    8192 /* never-used slots are granted by up to 64, and no more than this at a time */
 
@@ -216,7 +216,7 @@ void *bin_refill_owned(struct bin *bin)
                           atomic_load_explicit(&bin->available[AVAILABLE_BITMAPS], memory_order_relaxed) != 0;
     if (slab != NULL && !have_available && fill_fresh(bin, slab)) {
         if (slab_kind_of(slab) != SLAB_SMALL && bin_is_own(bin))
-            sweep_steps(heap_of(bin));
+            sweep_steps(bin);
         return bin_pop(bin);
     }
     return refill_slow(bin);
@@ -251,18 +251,31 @@ void bin_flush_recent(struct bin *bin)
 
 #if ALLOC_THREADS
 
+static void put_back_mask(struct bin *bin, struct slab *slab)
+{
+    size_t word = (size_t)(bin->base - slab_start(slab)) / bin->slot_size / 64;
+    uint64_t mask = bin->mask, old;
+    if (mask == 0)
+        return;
+    bin->mask = 0;
+    if (slab->is_list) /* never used; a list slab has a map only for what others free */
+        old = slab_push(slab, word, mask);
+    else {
+        old = map_add(slab->local, word, mask);
+        if (old == 0)
+            map_mark(slab->local, word);
+        slab_unfree(slab, -population(mask));
+    }
+    check((old & mask) == 0);
+    (void)old;
+}
+
 void bin_retire(struct bin *bin, uint32_t listed)
 {
     struct slab *slab = bin->current;
     if (slab == NULL)
         return;
-    if (bin->mask != 0) {
-        /* The way any other thread frees them: it fits whatever the slab, and wherever the mask came from. */
-        uint64_t clash = slab_push(slab, (size_t)(bin->base - slab_start(slab)) / bin->slot_size / 64, bin->mask);
-        check(clash == 0);
-        (void)clash;
-        bin->mask = 0;
-    }
+    put_back_mask(bin, slab);
     if (listed != 0) {
         slab_remote(slab)->spare = bin->free;
         slab->spare_count = listed;

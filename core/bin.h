@@ -111,7 +111,7 @@ HOT bool bin_put(struct bin *bin, struct slab *slab, void *p)
 {
     if (!slab->is_list) {
         size_t index = slot_index(region_offset(p) & region_of(p)->slab_mask, bin->reciprocal);
-        uint64_t word = map_add(slab->local, index);
+        uint64_t word = map_add(slab->local, index / 64, map_bit(index));
         if (word & map_bit(index))
             return false;
         if (word == 0)

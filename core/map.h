@@ -81,12 +81,12 @@ void map_mark(struct map *map, size_t word);
 
 static inline uint64_t map_bit(size_t index) { return (uint64_t)1 << (index % 64); }
 
-/* Adds a slot to the owner's map and returns its word as it was: with the slot's bit set, the slot was there already;
- * 0, the word is to be marked. */
-static inline uint64_t map_add(struct map *map, size_t index)
+/* Adds slots of one word to the owner's map and returns the word as it was: what is set in both was there already; 0, the
+ * word is to be marked. */
+static inline uint64_t map_add(struct map *map, size_t word, uint64_t mask)
 {
-    uint64_t old = atomic_load_explicit(&map->word[index / 64], memory_order_relaxed);
-    atomic_store_explicit(&map->word[index / 64], old | map_bit(index), memory_order_relaxed);
+    uint64_t old = atomic_load_explicit(&map->word[word], memory_order_relaxed);
+    atomic_store_explicit(&map->word[word], old | mask, memory_order_relaxed);
     return old;
 }
 

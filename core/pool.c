@@ -188,10 +188,18 @@ void slab_give_back(struct slab *slab)
 
 /* ---- taking ------------------------------------------------------------------------------------------------------- */
 
+/* What has memory serves either of the large kinds. */
+static enum slab_kind sibling(enum slab_kind kind)
+{
+    return kind == SLAB_SMALL ? SLAB_SMALL : kind == SLAB_LARGE ? SLAB_HUGE : SLAB_LARGE;
+}
+
 static struct slab *take_cached(enum slab_kind kind)
 {
     lock_acquire(LOCK_POOL);
     struct slab *slab = uncache(pool.cached[kind].newest);
+    if (slab == NULL)
+        slab = uncache(pool.cached[sibling(kind)].newest);
     struct slab *aged = pool.cached_bytes == 0 ? NULL : uncache_aged(os_milliseconds());
     lock_release(LOCK_POOL);
     purge(aged);
@@ -227,14 +235,60 @@ static struct slab *take_decommitted(enum slab_kind kind)
     return NULL;
 }
 
-struct slab *slab_take(enum slab_kind kind)
+/* ---- huge pages, as long as they are cheap ------------------------------------------------------------------------ */
+
+/* What the small pages cost that it stands for. The system's memory may be fragmented, or the host's: then it costs many
+ * times as much. */
+#define HUGE_PAGE_NANOSECONDS 1000000
+#define HUGE_PAUSE_MAX        127
+
+/* Written by all without a lock: what is lost is one slab's kind. */
+OS_SMALL_STATE static struct {
+    _Atomic uint32_t skip;  /* slabs to go without */
+    _Atomic uint32_t pause; /* to skip when the next one is dear */
+} huge;
+
+static bool huge_pages_pause(void)
 {
-    struct slab *slab = take_cached(kind);
-    if (slab == NULL)
-        slab = take_purged(kind);
+    uint32_t skip = atomic_load_explicit(&huge.skip, memory_order_relaxed);
+    if (skip == 0 || option(OPTION_HUGE_PAGES) == HUGE_PAGES_ALWAYS)
+        return false;
+    atomic_store_explicit(&huge.skip, skip - 1, memory_order_relaxed);
+    return true;
+}
+
+/* Has the system provide a slab's huge page, and learns from what it took. */
+static struct slab *touch(struct slab *slab)
+{
+    if (slab == NULL || slab_kind_of(slab) != SLAB_HUGE)
+        return slab;
+    uint64_t before = os_thread_nanoseconds();
+    *(volatile char *)slab_start(slab) = 0;
+    bool is_dear = os_thread_nanoseconds() - before > HUGE_PAGE_NANOSECONDS;
+    uint32_t pause = atomic_load_explicit(&huge.pause, memory_order_relaxed);
+    atomic_store_explicit(&huge.skip, is_dear ? pause : 0, memory_order_relaxed);
+    pause = !is_dear ? 1 : pause < HUGE_PAUSE_MAX ? 2 * pause + 1 : HUGE_PAUSE_MAX;
+    atomic_store_explicit(&huge.pause, pause, memory_order_relaxed);
+    return slab;
+}
+
+static struct slab *take_without_memory(enum slab_kind kind)
+{
+    struct slab *slab = take_purged(kind);
     if (slab == NULL)
         slab = take_decommitted(kind);
     return slab != NULL ? slab : slab_fresh(kind);
+}
+
+struct slab *slab_take(enum slab_kind kind)
+{
+    struct slab *slab = take_cached(kind);
+    if (slab != NULL)
+        return slab;
+    (void)pool_purge_oldest(); /* of another size: the program has gone on */
+    if (kind == SLAB_HUGE && huge_pages_pause())
+        slab = take_without_memory(SLAB_LARGE);
+    return slab != NULL ? slab : touch(take_without_memory(kind));
 }
 
 struct slab *slab_take_unfit(enum slab_kind kind) { return lock_and_pop(&pool.unfit[kind]); }

@@ -318,6 +318,12 @@ static bool is_sparse(struct slab *slab, const struct bin *bin)
     return freed_by_anybody(slab) > capacity - capacity / 4;
 }
 
+bool slab_is_idle_current(struct slab *slab)
+{
+    uint32_t granted = slab_granted(slab);
+    return !slab->is_list && freed_by_anybody(slab) > granted - (granted + 3) / 4;
+}
+
 struct slab *slab_take_sparse(struct bin *bin)
 {
     slab_list *list = &bin->available[AVAILABLE_BITMAPS];

@@ -187,6 +187,9 @@ struct slab *slab_take_swept(struct bin *bin);
  * current. */
 struct slab *slab_take_sparse(struct bin *bin);
 
+/* Whether three quarters of what a current slab has handed out is free again, and it recycles by bitmap; its owner asks. */
+bool slab_is_idle_current(struct slab *slab);
+
 /* The free slots of a map word of a current slab that recycles by bitmap; its owner asks. */
 static inline uint64_t slab_free_word(const struct slab *slab, size_t word)
 {

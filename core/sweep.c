@@ -5,12 +5,19 @@
 
 #define SLOT_SIZE_MIN 64 /* of smaller slots, 64 do not fill a page */
 
-static void choose(struct heap *heap)
+/* A slab to sweep, of another bin than the one that grows: it is to hold what it allocates from. */
+static void choose(struct heap *heap, const struct bin *growing)
 {
     struct bin *bin = &heap->bins[heap->sweep.next_class++ % CLASS_COUNT];
-    if (bin->slot_size >= SLOT_SIZE_MIN)
-        heap->sweep.slab = slab_take_sparse(bin);
     heap->sweep.slot = 0;
+    if (bin->slot_size < SLOT_SIZE_MIN || bin == growing)
+        return;
+    heap->sweep.slab = slab_take_sparse(bin);
+#if ALLOC_THREADS
+    /* An idle bin's current slab goes back where it is empty, and is swept later where it is not. */
+    if (heap->sweep.slab == NULL && bin->current != NULL && slab_is_idle_current(bin->current))
+        bin_retire(bin, 0);
+#endif
 }
 
 void sweep_end(struct heap *heap)
@@ -21,11 +28,11 @@ void sweep_end(struct heap *heap)
         slab_park(slab);
 }
 
-static void step(struct heap *heap)
+static void step(struct heap *heap, const struct bin *growing)
 {
     struct slab *slab = heap->sweep.slab;
     if (slab == NULL) {
-        choose(heap);
+        choose(heap, growing);
         return;
     }
     uint32_t slot = heap->sweep.slot;
@@ -52,10 +59,11 @@ static void step(struct heap *heap)
 }
 
 /* A grant is up to 64 slots or 8 KiB; a step may find less. */
-void sweep_steps(struct heap *heap)
+void sweep_steps(const struct bin *growing)
 {
-    step(heap);
-    step(heap);
-    step(heap);
-    step(heap);
+    struct heap *heap = heap_of(growing);
+    step(heap, growing);
+    step(heap, growing);
+    step(heap, growing);
+    step(heap, growing);
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct bin;
 struct heap;
 struct slab;
 
@@ -19,8 +20,8 @@ struct sweep {
     uint32_t next_class; /* the bin to look for a slab in */
 };
 
-/* A few steps; the heap is the calling thread's. */
-void sweep_steps(struct heap *heap);
+/* A few steps for a bin of the calling thread's that is granted never-used memory. */
+void sweep_steps(const struct bin *growing);
 
 /* Parks the slab that is being swept. */
 void sweep_end(struct heap *heap);

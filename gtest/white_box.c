@@ -51,7 +51,7 @@ void engine_map_reset_word(struct map *map, size_t word) { map_reset_word(map, w
 
 bool engine_map_add(struct map *map, size_t index)
 {
-    uint64_t word = map_add(map, index);
+    uint64_t word = map_add(map, index / 64, map_bit(index));
     if (word == 0)
         map_mark(map, index / 64);
     return (word & map_bit(index)) == 0;

@@ -46,6 +46,9 @@ void os_huge_pages(void *start, size_t size, bool wanted);
 /* Of a clock that never goes back; wraps. */
 uint32_t os_milliseconds(void);
 
+/* Of processor time that the calling thread has taken. */
+uint64_t os_thread_nanoseconds(void);
+
 /* NULL: not set, or not to be trusted by a program with more rights than its user. */
 const char *os_environment(const char *variable);
 

@@ -320,6 +320,13 @@ uint32_t os_milliseconds(void)
     return (uint32_t)now.tv_sec * 1000 + (uint32_t)now.tv_nsec / 1000000;
 }
 
+uint64_t os_thread_nanoseconds(void)
+{
+    struct timespec taken = {0};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &taken);
+    return (uint64_t)taken.tv_sec * 1000000000 + (uint64_t)taken.tv_nsec;
+}
+
 /* As secure_getenv, which lies where a small program has no other page of the C library's. */
 const char *os_environment(const char *variable)
 {
