@@ -67,6 +67,7 @@ HOT void *bin_pop_free(struct bin *bin)
 {
     void **slot = bin->free;
     bin->free = *slot;
+    __builtin_prefetch(bin->free); /* the next allocation of this class will not wait for its link */
     return slot;
 }
 
