@@ -41,18 +41,21 @@ static bool is_valid_align(size_t align) { return is_power_of_two(align) && alig
 
 /* ---- allocate ------------------------------------------------------------------------------------------------------ */
 
-/* The debug build knows slots by what they hold, and large blocks, also small ones with a large alignment, by BLOCK_ALIGN. */
+/* The debug build knows slots by what they hold, and large blocks, also small ones with a large alignment, by an alignment
+ * that no slot has. */
+#define LARGE_ALIGN ALIGN_MAX
+
 static void *allocated(void *p, size_t class) { return check_allocated(p, class_slot_size(class), UNSIZED); }
 
 static void *allocate_large(size_t size, size_t align, bool *zero)
 {
-    void *p = large_allocate(size, align > BLOCK_ALIGN ? align : BLOCK_ALIGN, zero);
+    void *p = large_allocate(size, align, zero);
     if (p == NULL)
         return NULL;
     size_t bytes = large_good_size(size);
     if (block_record(p, bytes))
-        return check_allocated(p, bytes, BLOCK_ALIGN);
-    large_free(p, bytes, BLOCK_ALIGN);
+        return check_allocated(p, bytes, LARGE_ALIGN);
+    large_free(p, bytes, LARGE_ALIGN);
     return fail(ENOMEM);
 }
 
@@ -147,8 +150,8 @@ static void free_large(void *p)
 {
     size_t bytes = block_forget(p);
     if (bytes != 0) {
-        check_freed("free", p, bytes, BLOCK_ALIGN);
-        large_free(p, bytes, BLOCK_ALIGN);
+        check_freed("free", p, bytes, LARGE_ALIGN);
+        large_free(p, bytes, LARGE_ALIGN);
     } else if (region_known(p)) {
         misuse_free(p, 0, UNSIZED, "not allocated", NULL);
     } else {
@@ -245,12 +248,12 @@ void alloc_gp_free_aligned_sized(void *ptr, size_t align, size_t size)
 static void *resize_large(void *p, size_t old_bytes, size_t size)
 {
     size_t bytes = large_good_size(size);
-    check_freed("realloc", p, old_bytes, BLOCK_ALIGN);
-    if (bytes != 0 && large_resize_in_place(p, old_bytes, bytes, BLOCK_ALIGN, false)) {
+    check_freed("realloc", p, old_bytes, LARGE_ALIGN);
+    if (bytes != 0 && bytes <= BLOCK_MAX && large_resize_in_place(p, old_bytes, bytes, 1, false)) {
         (void)block_record(p, bytes); /* in the table that it has */
-        return check_allocated(p, bytes, BLOCK_ALIGN);
+        return check_allocated(p, bytes, LARGE_ALIGN);
     }
-    void *to = large_reserve(size, BLOCK_ALIGN);
+    void *to = large_reserve(size, 1);
     if (to != NULL && !block_record(to, bytes)) {
         large_unreserve(to, bytes);
         to = fail(ENOMEM);
@@ -258,11 +261,11 @@ static void *resize_large(void *p, size_t old_bytes, size_t size)
     if (to != NULL) {
         (void)block_forget(p); /* before it moves: then another block may begin there */
         if (large_move(p, old_bytes, to, bytes))
-            return check_allocated(to, bytes, BLOCK_ALIGN);
+            return check_allocated(to, bytes, LARGE_ALIGN);
         (void)block_forget(to);
         (void)block_record(p, old_bytes);
     }
-    (void)check_allocated(p, old_bytes, BLOCK_ALIGN);
+    (void)check_allocated(p, old_bytes, LARGE_ALIGN);
     return NULL;
 }
 

@@ -1,15 +1,15 @@
-/* Sizes of large blocks whose owner will not pass them back: an entry per MiB of the address space, in tables for a region
- * each. The natural alignment of the smallest large block is a MiB, so that no two begin in the same one. Any thread.
- */
+/* Sizes of large blocks whose owner will not pass them back: an entry per page of the address space, in tables for 128 MiB
+ * each, of which what is not used is never touched. Any thread. */
 #ifndef ALLOC_BLOCK_H
 #define ALLOC_BLOCK_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-#define BLOCK_ALIGN ((size_t)1 << 20)
+#define BLOCK_MAX ((size_t)UINT32_MAX << 12)
 
-/* `p` is a multiple of BLOCK_ALIGN. False: no memory for its table. */
+/* `p` and `size` are multiples of the page size. False: no memory for its table, or more than an entry can tell. */
 bool block_record(const void *p, size_t size);
 
 /* 0: no block begins there. Any address may be asked for. */

@@ -5,6 +5,7 @@
 #include "region.h"
 #include "size_class.h"
 
+#define PAGE_MIN    4096 /* what all pieces are aligned to */
 #define PIECES_MAX  2046
 #define TABLE_BITS  11
 #define ROWS        64 /* powers of two */
@@ -13,7 +14,15 @@
 
 typedef uint16_t piece_id; /* 0: none */
 
-enum link { BY_KEY, BY_AGE, LINKS };
+/* Lists that a piece is in: two by what it can serve, of any alignment or of its natural one, and one by age. */
+enum link { BY_SIZE, BY_ROOM, INDEXES, BY_AGE = INDEXES, LINKS };
+
+/* Lists by key, and which of them have pieces. */
+struct index {
+    piece_id first[ROWS][COLUMNS];
+    uint8_t columns[ROWS];
+    uint64_t rows;
+};
 
 struct piece {
     struct range range;
@@ -30,10 +39,7 @@ static struct {
     /* Where a piece begins and ends. An entry is lost when another one takes its place: then two neighbours are not
      * joined, which costs nothing else. */
     piece_id by_start[1 << TABLE_BITS], by_end[1 << TABLE_BITS];
-    /* By key: lists, and which of them have pieces. */
-    piece_id first[ROWS][COLUMNS];
-    uint8_t columns[ROWS];
-    uint64_t rows;
+    struct index indexes[INDEXES];
     piece_id newest, oldest;
     struct cache_counts counts;
 } cache;
@@ -50,35 +56,37 @@ static struct key key_of(size_t size)
     return (struct key){(unsigned)log, (unsigned)(size >> (log - COLUMN_BITS)) & (COLUMNS - 1)};
 }
 
-/* The largest block that a range can serve from its start with its natural alignment. */
-static size_t room(struct range range)
+/* The largest block that a range can serve from its start, with its natural alignment where that is asked for. */
+static size_t room(struct range range, enum link index)
 {
     size_t align = (uintptr_t)range.start & -(uintptr_t)range.start;
-    return range.size < align || align >= ALIGN_MAX ? range.size : align;
+    return index == BY_SIZE || range.size < align || align >= ALIGN_MAX ? range.size : align;
 }
 
 static unsigned lowest(uint64_t bits) { return (unsigned)__builtin_ctzll(bits); }
 
 /* A piece with room for `size` bytes, the best fit but for the steps of the keys. */
-static piece_id find(size_t size)
+static piece_id find(size_t size, enum link link)
 {
+    const struct index *index = &cache.indexes[link];
     struct key key = key_of(size);
-    piece_id same = cache.first[key.row][key.column];
-    if (same != 0 && room(cache.pieces[same].range) >= size)
+    piece_id same = index->first[key.row][key.column];
+    if (same != 0 && room(cache.pieces[same].range, link) >= size)
         return same;
-    uint64_t columns = cache.columns[key.row] & ((uint64_t)-2 << key.column);
+    uint64_t columns = index->columns[key.row] & ((uint64_t)-2 << key.column);
     if (columns != 0)
-        return cache.first[key.row][lowest(columns)];
-    uint64_t rows = cache.rows & ((uint64_t)-2 << key.row);
-    return rows == 0 ? 0 : cache.first[lowest(rows)][lowest(cache.columns[lowest(rows)])];
+        return index->first[key.row][lowest(columns)];
+    uint64_t rows = index->rows & ((uint64_t)-2 << key.row);
+    return rows == 0 ? 0 : index->first[lowest(rows)][lowest(index->columns[lowest(rows)])];
 }
 
 /* The largest piece of less than `size` and more than half of it. */
-static piece_id find_shorter(size_t size)
+static piece_id find_shorter(size_t size, enum link link)
 {
+    const struct index *index = &cache.indexes[link];
     struct key key = key_of(size);
-    unsigned columns = cache.columns[key.row] & ((2u << key.column) - 1);
-    return columns == 0 ? 0 : cache.first[key.row][log2_floor(columns)];
+    unsigned columns = index->columns[key.row] & ((2u << key.column) - 1);
+    return columns == 0 ? 0 : index->first[key.row][log2_floor(columns)];
 }
 
 /* ---- putting in and taking out, under the lock ---------------------------------------------------------------------- */
@@ -117,28 +125,42 @@ static void link_out(piece_id *first, piece_id id, enum link link)
     cache.pieces[next].links[link].previous = previous;
 }
 
+static void enter_index(piece_id id, enum link link)
+{
+    struct index *index = &cache.indexes[link];
+    struct key key = key_of(room(cache.pieces[id].range, link));
+    link_in(&index->first[key.row][key.column], id, link);
+    index->columns[key.row] |= (uint8_t)(1u << key.column);
+    index->rows |= (uint64_t)1 << key.row;
+}
+
+static void leave_index(piece_id id, enum link link)
+{
+    struct index *index = &cache.indexes[link];
+    struct key key = key_of(room(cache.pieces[id].range, link));
+    link_out(&index->first[key.row][key.column], id, link);
+    if (index->first[key.row][key.column] == 0)
+        index->columns[key.row] &= (uint8_t) ~(1u << key.column);
+    if (index->columns[key.row] == 0)
+        index->rows &= ~((uint64_t)1 << key.row);
+}
+
 /* Makes a piece known by its range. */
 static void enter(piece_id id)
 {
     struct range range = cache.pieces[id].range;
-    struct key key = key_of(room(range));
     *slot_in(cache.by_start, range.start) = id;
     *slot_in(cache.by_end, range.start + range.size) = id;
-    link_in(&cache.first[key.row][key.column], id, BY_KEY);
-    cache.columns[key.row] |= (uint8_t)(1u << key.column);
-    cache.rows |= (uint64_t)1 << key.row;
+    enter_index(id, BY_SIZE);
+    enter_index(id, BY_ROOM);
     cache.counts.pieces++;
     cache.counts.bytes += range.size;
 }
 
 static void leave(piece_id id)
 {
-    struct key key = key_of(room(cache.pieces[id].range));
-    link_out(&cache.first[key.row][key.column], id, BY_KEY);
-    if (cache.first[key.row][key.column] == 0)
-        cache.columns[key.row] &= (uint8_t) ~(1u << key.column);
-    if (cache.columns[key.row] == 0)
-        cache.rows &= ~((uint64_t)1 << key.row);
+    leave_index(id, BY_SIZE);
+    leave_index(id, BY_ROOM);
     cache.counts.pieces--;
     cache.counts.bytes -= cache.pieces[id].range.size;
 }
@@ -209,9 +231,10 @@ struct range cache_take(size_t size, size_t align)
 {
     struct range range = {NULL, 0};
     lock_acquire(LOCK_LARGE);
-    piece_id id = find(size);
+    enum link index = align <= PAGE_MIN ? BY_SIZE : BY_ROOM;
+    piece_id id = find(size, index);
     if (id == 0)
-        id = find_shorter(size);
+        id = find_shorter(size, index);
     if (id != 0 && ((uintptr_t)cache.pieces[id].range.start & (align - 1)) == 0)
         range = take_front(id, size);
     lock_release(LOCK_LARGE);

@@ -3,8 +3,8 @@
  * A piece serves a block from its start; what is left of it stays, and joins the block again when that is freed. So the
  * memory behind a block that alternates between sizes is neither unmapped nor faulted in each time.
  *
- * A piece's key is its size, or the alignment of its start if that is less: what has room for n bytes also has their
- * natural alignment. Every function is O(1), takes the cache's lock for a few instructions and calls nobody; what is to
+ * A piece has two keys: its size, for blocks that need no more than a page's alignment, and for others its size, or the
+ * alignment of its start if that is less: what has room for n bytes by that also has their natural alignment. Every function is O(1), takes the cache's lock for a few instructions and calls nobody; what is to
  * be released is handed to the caller.
  */
 #ifndef ALLOC_CACHE_H

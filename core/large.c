@@ -42,10 +42,10 @@ static void count_live(size_t blocks, size_t bytes)
 static size_t cache_limit(void)
 {
     size_t limit = option(OPTION_LARGE_CACHE_LIMIT);
-    size_t live = atomic_load_explicit(&counts.live_bytes, memory_order_relaxed);
-    if (live < LARGE_CACHE_MIN)
-        live = LARGE_CACHE_MIN;
-    return live < limit ? live : limit;
+    size_t wanted = 2 * atomic_load_explicit(&counts.live_bytes, memory_order_relaxed);
+    if (wanted < LARGE_CACHE_MIN)
+        wanted = LARGE_CACHE_MIN;
+    return wanted < limit ? wanted : limit;
 }
 
 static size_t release(struct range range)

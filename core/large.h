@@ -1,7 +1,7 @@
 /* Large blocks: mappings, exact to the page, without any header. The size comes back with the free.
  *
  * Freed ones are cached (cache.h), never more than OPTION_LARGE_CACHE_LIMIT, and each for OPTION_PURGE_AGE: every call here
- * also gives back one that is older. What is more than all live blocks together, or LARGE_CACHE_MIN, goes back two pieces
+ * also gives back one that is older. What is more than twice all live blocks together, or LARGE_CACHE_MIN, goes back two pieces
  * at a time as blocks are freed.
  *
  * `align` is a power of two up to ALIGN_MAX. Sizes and alignments have been checked by the caller.

@@ -118,9 +118,9 @@ ALLOC_API size_t alloc_good_size_aligned(size_t size, size_t align) ALLOC_NOEXCE
 
 /* Memory whose last block is freed can be used again by every thread at once, and goes back to the system without being
  * asked: what is cached for the next allocations is bounded in bytes (ALLOC_OPTION_CACHE_LIMIT for slabs of small blocks,
- * ALLOC_OPTION_LARGE_CACHE_LIMIT for blocks above 512 KiB, of which what is more than is live or 32 MiB goes back by two
- * pieces at each free); the excess goes back as it comes in, and what has been cached for ALLOC_OPTION_PURGE_AGE goes back one by one as later
- * calls put memory into the cache or take it out. There is no thread in the background: a process that makes no call
+ * ALLOC_OPTION_LARGE_CACHE_LIMIT for blocks above 512 KiB, of which what is more than twice what is live, or 32 MiB,
+ * goes back by two pieces at each free); the excess goes back as it comes in, and what has been cached for
+ * ALLOC_OPTION_PURGE_AGE goes back one by one as later calls put memory into the cache or take it out. There is no thread in the background: a process that makes no call
  * keeps what is cached. Beside that, each thread keeps, per size class that it used, one slab (64 KiB or 2 MiB) and those
  * of up to six blocks freed last.
  *
