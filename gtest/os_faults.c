@@ -7,9 +7,9 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #ifndef MADV_DONTNEED_LOCKED
 #define MADV_DONTNEED_LOCKED 24 /* Linux 5.18 */
@@ -37,6 +37,10 @@ const char *os_faults_first(void) { return atomic_load(&first_name); }
 static void (*_Atomic watcher)(bool purges);
 
 void os_faults_watch(void (*watch)(bool purges)) { atomic_store(&watcher, watch); }
+
+static _Atomic uint64_t time_step, processor_time;
+
+void os_faults_take_time(uint64_t nanoseconds) { atomic_store(&time_step, nanoseconds); }
 
 static bool fails(const char *name, bool purges)
 {
@@ -67,6 +71,8 @@ int __real_madvise(void *start, size_t size, int advice);
 int __wrap_madvise(void *start, size_t size, int advice);
 void *__real_mremap(void *start, size_t size, size_t new_size, int flags, ...);
 void *__wrap_mremap(void *start, size_t size, size_t new_size, int flags, ...);
+int __real_clock_gettime(clockid_t clock, struct timespec *now);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
 
 void *__wrap_mmap(void *start, size_t size, int protection, int flags, int file, off_t offset)
 {
@@ -97,6 +103,17 @@ void *__wrap_mremap(void *start, size_t size, size_t new_size, int flags, ...)
     void *target = va_arg(rest, void *);
     va_end(rest);
     return __real_mremap(start, size, new_size, flags, target);
+}
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
+{
+    uint64_t step = atomic_load(&time_step);
+    if (clock != CLOCK_THREAD_CPUTIME_ID || step == 0)
+        return __real_clock_gettime(clock, now);
+    uint64_t time = atomic_fetch_add(&processor_time, step) + step;
+    now->tv_sec = (time_t)(time / 1000000000);
+    now->tv_nsec = (long)(time % 1000000000);
+    return 0;
 }
 
 #if ALLOC_THREADS

@@ -1,12 +1,13 @@
 /* A system that fails: the calls of the OS layer, counted, and made to fail from a given one on.
  *
  * A test that links os_faults.c lets the linker send these calls here, wherever in the program they are made:
- * mmap, mprotect, munmap, madvise, mremap, pthread_key_create, pthread_setspecific.
+ * mmap, mprotect, munmap, madvise, mremap, clock_gettime, pthread_key_create, pthread_setspecific.
  */
 #ifndef OS_FAULTS_H
 #define OS_FAULTS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -23,6 +24,9 @@ const char *os_faults_first(void);
 /* Calls `watch` before each call from now on, in the thread that makes it; NULL: no more. `purges`: it gives the memory
  * at some addresses back to the system, which stay. */
 void os_faults_watch(void (*watch)(bool purges));
+
+/* From now on each reading of a thread's processor time comes so many nanoseconds after the one before; 0: as it is. */
+void os_faults_take_time(uint64_t nanoseconds);
 
 #if ALLOC_THREADS
 #include <pthread.h>

@@ -2,6 +2,7 @@
 // who takes it; and that memory goes back to the system without anybody waiting for that.
 #include "os_faults.h"
 #include "slabs.h"
+#include "usage.h"
 #include "worker.h"
 
 #include <atomic>
@@ -21,7 +22,8 @@ constexpr Request in_small = {8192, 0}, in_large = {64 * KiB, 0}, also_in_large 
 constexpr std::pair<alloc_option, size_t> defaults[] = {{ALLOC_OPTION_PURGE_AGE, 100},
                                                         {ALLOC_OPTION_CACHE_LIMIT, 32 * MiB},
                                                         {ALLOC_OPTION_LARGE_CACHE_LIMIT, 384 * MiB},
-                                                        {ALLOC_OPTION_MAPPED_LIMIT, 0}};
+                                                        {ALLOC_OPTION_MAPPED_LIMIT, 0},
+                                                        {ALLOC_OPTION_HUGE_PAGES, ALLOC_HUGE_PAGES_AUTO}};
 constexpr uint32_t age = 100;
 
 struct alloc_stats stats()
@@ -131,6 +133,73 @@ TEST_F(Pool, ASlabThatWasEmptiedIsTakenAtOnce)
             release_slots(slots, also_in_large);
         release_slots(taken.rest, also_in_large);
     });
+}
+
+// The two kinds of large slabs differ in what may back them, which does not matter where memory is there already.
+TEST_F(Pool, ASlabServesEitherLargeKind)
+{
+    constexpr size_t count = 12;
+    constexpr std::pair<size_t, size_t> changes[] = {{ALLOC_HUGE_PAGES_ALWAYS, ALLOC_HUGE_PAGES_OFF},
+                                                     {ALLOC_HUGE_PAGES_OFF, ALLOC_HUGE_PAGES_ALWAYS}};
+    for (auto [former, latter] : changes) {
+        purge_all();
+        set(ALLOC_OPTION_HUGE_PAGES, former);
+        const std::vector<Slots> slabs = fill_marked(in_large, count);
+        std::set<const slab *> emptied;
+        size_t of_the_kind = 0;
+        for (const Slots &slots : slabs) {
+            for (void *slot : slots)
+                std::memset(slot, 1, in_large.size);
+            emptied.insert(view(slots.front()).slab);
+            of_the_kind += view(slots.front()).is_huge == (former == ALLOC_HUGE_PAGES_ALWAYS);
+        }
+        EXPECT_GE(of_the_kind, count - 1) << "one may be from before";
+        for (const Slots &slots : slabs)
+            give_back(slots, in_large);
+        const struct alloc_stats before = stats();
+        const size_t resident = support::measured_bytes();
+
+        set(ALLOC_OPTION_HUGE_PAGES, latter);
+        const Population taken = fill(also_in_large, count - 1);
+        size_t taken_again = 0;
+        for (const Slots &slots : taken.full) {
+            taken_again += emptied.count(view(slots.front()).slab);
+            for (void *slot : slots)
+                std::memset(slot, 1, also_in_large.size);
+        }
+        EXPECT_GE(taken_again, count - 2) << "one may be from before";
+        EXPECT_EQ(stats().slabs_fresh, before.slabs_fresh);
+        EXPECT_LE(stats().committed_bytes, before.committed_bytes + large_slab) << "for its metadata";
+        EXPECT_LE(support::measured_bytes(), resident + count * large_slab / 4);
+        for (const Slots &slots : taken.full)
+            release_slots(slots, also_in_large);
+        release_slots(taken.rest, also_in_large);
+    }
+}
+
+// What is cached and serves nobody does not add to what the system provides instead.
+TEST_F(Pool, OneGoesBackForEachThatTheSystemProvides)
+{
+    Population growing = fill(in_large, 1);
+    const slab *current = view(growing.rest.back()).slab;
+    const std::vector<Slots> small = fill_marked(in_small, 8);
+    purge_all();
+    for (const Slots &slots : small) {
+        give_back(slots, in_small);
+        pass(1);
+    }
+    const size_t cached = stats().cached_bytes;
+    EXPECT_EQ(cached, small.size() * small_slab);
+    for (size_t provided = 0; provided < small.size();) {
+        growing.rest.push_back(support::allocate(in_large));
+        provided += view(growing.rest.back()).slab != current;
+        current = view(growing.rest.back()).slab;
+        ASSERT_EQ(stats().cached_bytes, cached - provided * small_slab);
+        for (size_t i = 0; i < small.size(); i++)
+            ASSERT_EQ(has_memory(small[i], in_small), i >= provided) << "the oldest goes first";
+    }
+    release_slots(growing.full.front(), in_large);
+    release_slots(growing.rest, in_large);
 }
 
 TEST_F(Pool, TheSlabGivenBackLastIsTakenFirst)

@@ -91,6 +91,7 @@ static struct slab_view view(struct slab *slab)
         .class_number = slab->class,
         .state = (enum view_state)slab->state,
         .is_large = kind != SLAB_SMALL,
+        .is_huge = kind == SLAB_HUGE,
         .is_list = slab->is_list,
         .is_to_revisit = slab->flags & SLAB_REVISIT,
         .is_called = (uintptr_t)atomic_load(&slab->bin) & BIN_CALLED,

@@ -70,7 +70,8 @@ struct slab_view {
     char *start;
     size_t class_number;
     enum view_state state;
-    bool is_large, is_list;
+    bool is_large, is_huge; /* a slab that huge pages may back is both */
+    bool is_list;
     bool is_to_revisit; /* in its heap's revisit list */
     bool is_called;     /* its owner is to look before its next free */
     uint32_t capacity, granted;
