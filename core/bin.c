@@ -184,8 +184,8 @@ static bool take_up(struct bin *bin, struct slab *slab)
     return filled;
 }
 
-/* The current slab has nothing freed to offer: an available slab, the current one's never-used slots, a slab that was
- * swept, a fresh slab, in this order. */
+/* The current slab has nothing freed to offer: an available slab, the current one's never-used slots, a slab of a heap without a
+ * thread, one that was swept, a fresh one, in this order. */
 static void *refill_slow(struct bin *bin)
 {
     if (bin->slot_size == 0)
@@ -194,7 +194,7 @@ static void *refill_slow(struct bin *bin)
         return bin_pop(bin);
     if (bin->current != NULL && fill_fresh(bin, bin->current))
         return bin_pop(bin);
-    if (take_up(bin, slab_take_swept(bin)))
+    if (take_up(bin, heap_take_over(bin)) || take_up(bin, slab_take_swept(bin)))
         return bin_pop(bin);
     struct slab *next = take_fresh(bin);
     if (next == NULL) {
@@ -244,8 +244,11 @@ void bin_flush_recent(struct bin *bin)
 {
     for (; bin->recent_count != 0; bin->recent_count--) {
         void *p = bin->recent[bin->recent_count];
-        if (!bin_put(bin, slab_of(p), p))
-            misuse_free(p, bin->slot_size, UNSIZED, "double free", slab_of(p));
+        struct slab *slab = slab_of(p);
+        if (slab_bin(slab) != bin)
+            heap_pass_on(slab, p, bin->slot_size, UNSIZED);
+        else if (!bin_put(bin, slab, p))
+            misuse_free(p, bin->slot_size, UNSIZED, "double free", slab);
     }
 }
 

@@ -17,7 +17,7 @@ struct bin *own_bins = heap_none.bins;
 /* ---- the heaps --------------------------------------------------------------------------------------------------- */
 
 OS_SMALL_STATE static struct {
-    struct heap *pooled;
+    struct heap *pooled, *last;
     uint32_t pooled_count;
     uint32_t count;
     struct heap *known;   /* heaps of threads that were not alone; in a forked child not those of its parent */
@@ -73,14 +73,39 @@ static struct heap *heap_take_abandoned(void)
     return taken ? heap : NULL;
 }
 
-static void heap_put(struct heap *heap)
+/* Where the next thread finds it; or as the last one. */
+static void put(struct heap *heap, bool last)
 {
     atomic_store_explicit(&heap->owner, 0, memory_order_relaxed);
+    heap->next = NULL;
     lock_acquire(LOCK_HEAPS);
-    heap->next = heaps.pooled;
-    heaps.pooled = heap;
+    if (heaps.pooled == NULL)
+        heaps.last = heaps.pooled = heap;
+    else if (last)
+        heaps.last = heaps.last->next = heap;
+    else {
+        heap->next = heaps.pooled;
+        heaps.pooled = heap;
+    }
     heaps.pooled_count++;
     lock_release(LOCK_HEAPS);
+}
+
+static void heap_put(struct heap *heap) { put(heap, false); }
+static void heap_put_last(struct heap *heap) { put(heap, true); }
+
+/* Asks one heap, and another one next time: what ended threads have left is found before long. */
+struct slab *heap_take_over(struct bin *bin)
+{
+    struct heap *heap = heap_take_pooled();
+    if (heap == NULL)
+        return NULL;
+    struct slab *slab = slab_take_over(&heap->bins[bin_class(bin)], bin);
+    if (slab != NULL)
+        heap_put(heap);
+    else
+        heap_put_last(heap);
+    return slab;
 }
 
 static struct heap *heap_take(void)
@@ -126,8 +151,8 @@ void heap_flush_recent(struct heap *heap)
 static void thread_exit(void *subject)
 {
     struct heap *heap = subject;
-    outbox_flush(&heap->outbox);
     heap_flush_recent(heap);
+    outbox_flush(&heap->outbox);
     sweep_end(heap);
     own_bins = heap_late.bins;
     for (size_t i = 0; i < CLASS_COUNT; i++)
@@ -142,13 +167,12 @@ bool heap_purge(void)
     struct heap *heap = heap_self();
     if (heap->number == 0)
         return false;
-    if (heap->purged == 0) {
-        outbox_flush(&heap->outbox);
+    if (heap->purged == 0)
         sweep_end(heap);
-    }
     if (heap->purged < CLASS_COUNT) {
         struct bin *bin = &heap->bins[heap->purged++];
         bin_flush_recent(bin);
+        outbox_flush(&heap->outbox);
         bin_retire(bin, bin_list_count(bin));
         return true;
     }
@@ -211,8 +235,7 @@ static void *allocate_late(size_t class)
     return p;
 }
 
-/* A slot of another heap's slab: it waits in the outbox for others of its word. */
-static void free_remote(struct slab *slab, void *p, size_t size, size_t align)
+void heap_pass_on(struct slab *slab, void *p, size_t size, size_t align)
 {
     size_t index = (size_t)((char *)p - slab_start(slab)) / class_slot_size(slab->class);
     size_t word = index / 64;
@@ -239,10 +262,32 @@ static void free_remote(struct slab *slab, void *p, size_t size, size_t align)
     outbox->align = align;
 }
 
+/* A slot of another heap's slab. Where this thread allocates slots of that class too, it is held back for it like one of its
+ * own: a program that hands objects around then frees nearly all of them without telling anybody. But not slots of which
+ * two share a cache line: neighbours would go to different threads for good. */
+#define SHARED_LINE_MAX 128
+
+static void free_remote(struct bin *own, struct slab *slab, void *p, size_t size, size_t align)
+{
+    if (own->recent_count >= own->recent_max || own->slot_size < SHARED_LINE_MAX) {
+        heap_pass_on(slab, p, size, align);
+        return;
+    }
+    if (own->recent[own->recent_count] == p)
+        misuse_free(p, size, align, "double free", slab);
+    own->recent[++own->recent_count] = p;
+}
+
 #else
 
 /* The only thread's current slabs stay. */
 bool heap_purge(void) { return slab_revisit(heap_self()); }
+
+struct slab *heap_take_over(struct bin *bin)
+{
+    (void)bin;
+    return NULL;
+}
 
 OS_AT_LOAD static void at_load(void) { option_start(); }
 
@@ -261,9 +306,15 @@ static void *allocate_late(size_t class)
     return NULL;
 }
 
-static void free_remote(struct slab *slab, void *p, size_t size, size_t align)
+void heap_pass_on(struct slab *slab, void *p, size_t size, size_t align)
 {
     misuse_free(p, size, align, "not allocated", slab); /* there is no other heap */
+}
+
+static void free_remote(struct bin *own, struct slab *slab, void *p, size_t size, size_t align)
+{
+    (void)own;
+    heap_pass_on(slab, p, size, align);
 }
 
 #endif
@@ -301,7 +352,7 @@ void free_cold(void *p, size_t size, size_t align)
         misuse_free(p, size, align, "wrong size", slab);
     struct bin *own = bin_of_class(class);
     if (slab_bin(slab) != own) {
-        free_remote(slab, p, size, align);
+        free_remote(own, slab, p, size, align);
         return;
     }
     /* Its own slab: a slot that is free already, or the thread is called to look. Then it looks first: that arms the

@@ -64,10 +64,17 @@ static inline void heap_unlock(const struct heap *heap) { lock_release(LOCK_HEAP
 /* Frees the slots that the bins of the calling thread's heap hold back. Housekeeping. */
 void heap_flush_recent(struct heap *heap);
 
+/* Frees a slot of another heap's slab: it waits in the calling thread's outbox for others of its word. `size` and `align` are
+ * only for reports. */
+void heap_pass_on(struct slab *slab, void *p, size_t size, size_t align);
+
 /* Makes the slabs of the calling thread's next bin, or those it should look at, leave the heap where they are empty. One
  * step; false: it has been at all of them, and begins anew. Housekeeping: a step counts a list, at most as long as a
  * slab's. */
 bool heap_purge(void);
+
+/* An available slab of a pooled heap, for a bin that would otherwise take a fresh one. NULL: the heap that was asked has none. */
+struct slab *heap_take_over(struct bin *bin);
 
 struct heap_counts {
     size_t heaps, pooled;

@@ -104,12 +104,10 @@ static uint32_t ripe_count(const struct slab *slab, uint32_t capacity)
     return ripe == 0 ? 1 : ripe;
 }
 
-/* Under the lock of the bin's heap. */
 static void count_owned(const struct slab *slab, struct bin *bin, int change)
 {
     _Atomic uint16_t *owned = slab_kind_of(slab) == SLAB_SMALL ? &bin->small_owned : &bin->large_owned;
-    uint16_t count = (uint16_t)(atomic_load_explicit(owned, memory_order_relaxed) + change);
-    atomic_store_explicit(owned, count, memory_order_relaxed);
+    atomic_fetch_add_explicit(owned, (uint16_t)change, memory_order_relaxed);
 }
 
 /* The list of its bin that an available slab is in. */
@@ -302,6 +300,24 @@ struct slab *slab_take_swept(struct bin *bin)
 {
     return list_first(&bin->available[AVAILABLE_SWEPT]) == 0 ? NULL
                                                              : lock_and_take(bin, AVAILABLE_SWEPT, AVAILABLE_SWEPT);
+}
+
+struct slab *slab_take_over(struct bin *from, struct bin *bin)
+{
+    struct heap *heap = heap_of(from);
+    if (list_first(&heap->revisit) != 0)
+        slab_revisit(heap);
+    heap_lock(heap);
+    struct slab *slab = take_first(&from->available[AVAILABLE_LISTS], from);
+    if (slab == NULL)
+        slab = take_first(&from->available[AVAILABLE_BITMAPS], from);
+    if (slab != NULL) {
+        count_owned(slab, from, -1);
+        count_owned(slab, bin, 1);
+        atomic_store_explicit(&slab->bin, bin, memory_order_release);
+    }
+    heap_unlock(heap);
+    return slab;
 }
 
 /* Slots that were freed, by the owner or by others; some of a slab in use may be missing. */

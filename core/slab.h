@@ -102,10 +102,11 @@ static inline struct slab *slab_of(const void *p)
 /* A mark in slab.bin: the owner is called. Its next free of the slab then does not take the hot path, and looks. */
 #define BIN_CALLED ((uintptr_t)1 << 63)
 
-/* The owner's bin, marked or not. NULL: pooled. */
+/* The owner's bin, marked or not. NULL: pooled. Acquires, because slab_take_over changes it under another lock than the new
+ * owner's. */
 static inline struct bin *slab_bin(const struct slab *slab)
 {
-    return (struct bin *)((uintptr_t)atomic_load_explicit(&slab->bin, memory_order_relaxed) & ~BIN_CALLED);
+    return (struct bin *)((uintptr_t)atomic_load_explicit(&slab->bin, memory_order_acquire) & ~BIN_CALLED);
 }
 
 static inline enum slab_kind slab_kind_of(const struct slab *slab) { return region_of(slab)->kind; }
@@ -179,6 +180,9 @@ bool slab_revisit(struct heap *heap);
 
 /* Takes the next available slab of a bin, which becomes current, after looking at one slab of the revisit list. */
 struct slab *slab_take_available(struct bin *bin);
+
+/* As slab_take_available, of a bin whose heap has no thread and is the caller's for the moment: the slab changes hands. */
+struct slab *slab_take_over(struct bin *from, struct bin *bin);
 
 /* As slab_take_available, of the slabs that were swept. */
 struct slab *slab_take_swept(struct bin *bin);
