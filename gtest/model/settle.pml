@@ -2,7 +2,8 @@
  *
  * One slab of WORDS x WORD_SLOTS slots, HEAPS owners that may take it from the pool, two threads that free its slots
  * from outside. It lives LIVES times (a life begins when it is taken from the pool); in each life TAKES words of what
- * was freed are allocated again. With EXITS an owner's thread may exit at any time, and another adopts the heap.
+ * was freed are allocated again. With EXITS an owner's thread may exit at any time, and another adopts the heap; with
+ * TAKING_OVER, the other heap's owner may take over what the heap has available, before anybody adopts it.
  *
  * An atomic block is one access to memory that others look at, together with what only the process itself or the holder
  * of the lock can see. A process may stop for ever between any two of them. Memory is sequentially consistent here.
@@ -25,6 +26,7 @@
  *     WITHOUT_CALL          nor does it call the owner, to look before its next free
  *     WITHOUT_OWNER_CHECK   a pusher does not look again, with the lock held, whose slab it is
  *     FOR_ANY_OWNER         an owner who finds the slab in another heap by now looks as if it were his
+ *     TAKEN_OVER_AT_WORK    a slab is taken over although the thread whose it was is freeing a slot
  *     WITHOUT_CLEARING      the next life does not clear the remote words before it grants their slots
  *     WITHOUT_UNTAKING      an owner that exits does not put back the words it took out of a group
  *     COUNT_PUSH_FIRST      a push is counted before it can be found
@@ -36,6 +38,7 @@
  *     (no flags)                         1.8 million states, 0.6 GB
  *     LIVES=2 EXITS                     36.7 million, 2.1 GB            a test
  *     HEAPS=2 LIVES=2 TAKES=0            9.9 million, 0.9 GB            a test
+ *     HEAPS=2 TAKING_OVER EXITS          8.1 million, 0.8 GB            a test
  */
 #ifndef WORDS
 #define WORDS 2
@@ -104,6 +107,7 @@ byte in_program;      /* the slots that the program has */
 byte life;            /* how often the slab was taken from the pool */
 byte taken;           /* words allocated again in this life */
 byte busy;            /* processes between two steps of something */
+bool at_work[2];      /* the owners among them */
 bool last_free_own;   /* the last free that was counted was the owner's */
 bool missed;          /* and the owner was called while that was under way */
 bool yielded;         /* it gave a slot since it was last made current */
@@ -118,6 +122,8 @@ bool yielded;         /* it gave a slot since it was last made current */
 #define FORGET word = 0; bits = 0; old = 0; now = 0; freed = 0; born = 0; locking = 0; need = 0; dry = false; \
     second = false; calls = false
 #define FINISH FORGET; busy--; goto idle
+#define START_OWN busy++; at_work[me] = true
+#define FINISH_OWN at_work[me] = false; FINISH
 
 /* Used within one step only. */
 hidden short out, usable, missing, countdown;
@@ -157,7 +163,7 @@ inline judge() {
 
 /* The owner looks: it knows its own frees exactly, and arms both thresholds. */
 inline look_as_owner() {
-    atomic { let_every_push_pass() }
+    atomic { at_work[me] = false; let_every_push_pass() } /* the lock says so from here on */
     atomic {
         now = pushed; freed = freed_count;
         judge();
@@ -331,7 +337,7 @@ idle:
     /* a word that was freed remotely, of the group taken or of the next */
     :: atomic {
         owner == me && state == CURRENT && own_free == 0 && taken < TAKES && (group_taken != 0 || top != 0) ->
-        taken++; busy++;
+        taken++; START_OWN;
         if
         :: group_taken != 0 -> goto collect_word
         :: else -> top = 0
@@ -348,7 +354,7 @@ collect_word:
         bits = SET_OF(bits, word);
         assert((in_program & bits) == 0 && (own_free & bits) == 0);
         in_program = in_program | bits; yielded = true;
-        FINISH
+        FINISH_OWN
     }
 
     /* a word of slots never used in this life */
@@ -364,7 +370,7 @@ collect_word:
     /* parks the current slab when nothing more comes out of it */
     :: atomic {
         owner == me && state == CURRENT && own_free == 0 && group_taken == 0 && top == 0 && granted > 0 ->
-        busy++; dry = !yielded
+        START_OWN; dry = !yielded
     }
     goto park
 
@@ -373,7 +379,7 @@ collect_word:
      * has not handed out are free again; to the model that is a free like any other, before.) */
     :: atomic {
         owner == me && state == CURRENT && granted > 0 ->
-        busy++;
+        START_OWN;
         if
         :: group_taken == 0 -> goto park
 #ifndef WITHOUT_UNTAKING
@@ -397,20 +403,33 @@ collect_word:
         settle_at = SETTLE_NEVER; notify_at = (pushed + EVER) % WRAP; notify_all = false
     }
 
+#ifdef TAKING_OVER
+    /* takes over what the other heap has available: that one's thread has ended, and nobody adopts it meanwhile */
+    :: atomic {
+        owner == 1 - me && state == AVAILABLE && !locked[1 - me]
+#ifndef TAKEN_OVER_AT_WORK
+        && !at_work[1 - me]
+#endif
+        ->
+        owner = me; state = CURRENT; revisit = false; called = false; yielded = false;
+        settle_at = SETTLE_NEVER; notify_at = (pushed + EVER) % WRAP; notify_all = false
+    }
+#endif
+
     /* serves its revisit list, on a slow path of whatever class; or is about to free a slot, and finds that it is called */
     :: atomic { owner == me && (revisit || (called && in_program != 0)) && !locked[me] ->
-        busy++; locked[me] = true; locking = me
+        START_OWN; locked[me] = true; locking = me
     }
     goto look
 
     /* frees a slot of its own: the slot first, the count last */
     :: atomic {
         owner == me && in_program != 0 && !called ->
-        busy++; born = life;
+        START_OWN; born = life;
         if :: word = 0 :: word = 1 fi;
         bits = WORD_OF(in_program, word);
         if
-        :: bits == 0 -> FINISH
+        :: bits == 0 -> FINISH_OWN
         :: else -> bits = SET_OF(LOWEST(bits), word)
         fi;
         word = 0;
@@ -428,22 +447,22 @@ collect_word:
         freed_count++; last_free_own = true; missed = called;
         if
         :: freed_count == settle_at
-        :: else -> FINISH
+        :: else -> FINISH_OWN
         fi
     }
     atomic {
         locking = owner;
         if
-        :: locking == NOBODY -> FINISH
+        :: locking == NOBODY -> FINISH_OWN
         :: else
         fi
     }
     atomic {
         !locked[locking] -> locked[locking] = true;
         if
-        :: owner != locking || !IDLE -> locked[locking] = false; FINISH
+        :: owner != locking || !IDLE -> locked[locking] = false; FINISH_OWN
 #ifndef FOR_ANY_OWNER
-        :: locking != me -> locked[locking] = false; FINISH
+        :: locking != me -> locked[locking] = false; FINISH_OWN
 #endif
         :: else -> goto look
         fi
