@@ -246,7 +246,7 @@ static struct slab *take_decommitted(enum slab_kind kind)
 OS_SMALL_STATE static struct {
     _Atomic uint32_t skip;  /* slabs to go without */
     _Atomic uint32_t pause; /* to skip when the next one is dear */
-} huge;
+} huge = {.pause = 1};
 
 static bool huge_pages_pause(void)
 {

@@ -3,13 +3,13 @@
 #include "heap.h"
 #include "memory.h"
 
-#define SLOT_SIZE_MIN 64 /* of smaller slots, 64 do not fill a page */
+#define SLOT_SIZE_MIN 16 /* of smaller ones, a page has many */
 
 /* A slab to sweep, of another bin than the one that grows: it is to hold what it allocates from. */
 static void choose(struct heap *heap, const struct bin *growing)
 {
     struct bin *bin = &heap->bins[heap->sweep.next_class++ % CLASS_COUNT];
-    heap->sweep.slot = 0;
+    heap->sweep.slot = heap->sweep.run = 0;
     if (bin->slot_size < SLOT_SIZE_MIN || bin == growing)
         return;
     heap->sweep.slab = slab_take_sparse(bin);
@@ -28,6 +28,17 @@ void sweep_end(struct heap *heap)
         slab_park(slab);
 }
 
+/* The pages within the free slots from heap->sweep.run up to `end`. */
+static void give_back_run(const struct heap *heap, uint32_t end)
+{
+    struct slab *slab = heap->sweep.slab;
+    size_t slot_size = class_slot_size(slab->class), page = os_page_size();
+    size_t low = round_up(heap->sweep.run * slot_size, page), high = end * slot_size & ~(page - 1);
+    if (low < high)
+        memory_give_back(slab_start(slab) + low, high - low);
+}
+
+/* As far as one map word tells: to the end of a run of free slots, or over what is not free to the start of the next one. */
 static void step(struct heap *heap, const struct bin *growing)
 {
     struct slab *slab = heap->sweep.slab;
@@ -36,26 +47,21 @@ static void step(struct heap *heap, const struct bin *growing)
         return;
     }
     uint32_t slot = heap->sweep.slot;
-    if (slot >= slab_granted(slab)) {
-        slab->flags |= SLAB_SWEPT;
-        sweep_end(heap);
-        return;
+    bool is_over = slot >= slab_granted(slab);
+    uint64_t free = is_over ? 0 : slab_free_word(slab, slot / 64) >> (slot % 64);
+    if ((free & 1) == 0) {
+        give_back_run(heap, slot);
+        if (is_over) {
+            slab->flags |= SLAB_SWEPT;
+            sweep_end(heap);
+            return;
+        }
+        unsigned used = free == 0 ? 64 - slot % 64 : (unsigned)__builtin_ctzll(free);
+        slot += used;
+        heap->sweep.run = heap->sweep.slot = slot;
+        free = free == 0 ? 0 : free >> used;
     }
-    uint64_t free = slab_free_word(slab, slot / 64) >> (slot % 64);
-    if (free == 0) {
-        heap->sweep.slot = (slot / 64 + 1) * 64;
-        return;
-    }
-    unsigned before = (unsigned)__builtin_ctzll(free);
-    uint64_t others = ~(free >> before);
-    uint32_t first = slot + before;
-    uint32_t end = others == 0 ? first + 64 : first + (uint32_t)__builtin_ctzll(others);
-    heap->sweep.slot = end;
-
-    size_t slot_size = class_slot_size(slab->class), page = os_page_size();
-    size_t low = round_up(first * slot_size, page), high = end * slot_size & ~(page - 1);
-    if (low < high)
-        memory_give_back(slab_start(slab) + low, high - low);
+    heap->sweep.slot = slot + (free == ~(uint64_t)0 ? 64 : (unsigned)__builtin_ctzll(~free));
 }
 
 /* A grant is up to 64 slots or 8 KiB; a step may find less. */

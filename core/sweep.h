@@ -17,6 +17,7 @@ struct slab;
 struct sweep {
     struct slab *slab;   /* current, although no bin allocates from it: nobody else looks at it meanwhile. NULL: none */
     uint32_t slot;       /* the next to look at */
+    uint32_t run;        /* from here up to it, all are free */
     uint32_t next_class; /* the bin to look for a slab in */
 };
 

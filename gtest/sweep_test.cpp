@@ -85,8 +85,9 @@ TEST_P(Sweep, GivesBackPagesOfUsedSlabs)
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, Sweep,
-                         testing::Values(Sizes{64, 320, 99, 25}, Sizes{128, 1024, 99, 50}, Sizes{320, 128, 95, 25},
-                                         Sizes{1024, 320, 90, 45}, Sizes{3072, 64, 90, 40}, Sizes{4096, 1024, 80, 60}),
+                         testing::Values(Sizes{32, 320, 99, 10}, Sizes{48, 320, 99, 20}, Sizes{64, 320, 99, 25},
+                                         Sizes{128, 1024, 99, 50}, Sizes{320, 128, 95, 25}, Sizes{1024, 320, 90, 45},
+                                         Sizes{3072, 64, 90, 40}, Sizes{4096, 1024, 80, 60}),
                          [](const testing::TestParamInfo<Sizes> &info) { return std::to_string(info.param.first); });
 
 } // namespace
