@@ -35,7 +35,7 @@ static struct heap *heap_create(void)
     lock_acquire(LOCK_HEAPS);
     heap->number = ++heaps.count;
 #if ALLOC_THREADS
-    if (!os_is_single_threaded()) { /* who is alone forks without handlers, and knows of its own end */
+    if (!os_is_single_threaded()) { /* who is alone may fork without handlers; it is not abandoned as long as it is alone */
         heap->next_known = heaps.known;
         heaps.known = heap;
     }
@@ -73,8 +73,8 @@ static struct heap *heap_take_abandoned(void)
     return taken ? heap : NULL;
 }
 
-/* Where the next thread finds it; or as the last one. */
-static void put(struct heap *heap, bool last)
+/* Where the next thread finds it, or as the last one. */
+static void heap_put(struct heap *heap, bool last)
 {
     atomic_store_explicit(&heap->owner, 0, memory_order_relaxed);
     heap->next = NULL;
@@ -91,20 +91,14 @@ static void put(struct heap *heap, bool last)
     lock_release(LOCK_HEAPS);
 }
 
-static void heap_put(struct heap *heap) { put(heap, false); }
-static void heap_put_last(struct heap *heap) { put(heap, true); }
-
-/* Asks one heap, and another one next time: what ended threads have left is found before long. */
+/* Asks one heap, and another one next time where that has none: what ended threads have left is found before long. */
 struct slab *heap_take_over(struct bin *bin)
 {
     struct heap *heap = heap_take_pooled();
     if (heap == NULL)
         return NULL;
     struct slab *slab = slab_take_over(&heap->bins[bin_class(bin)], bin);
-    if (slab != NULL)
-        heap_put(heap);
-    else
-        heap_put_last(heap);
+    heap_put(heap, slab == NULL);
     return slab;
 }
 
@@ -119,7 +113,7 @@ static struct heap *heap_take(void)
     if (heap == NULL)
         heap = other;
     else if (other != NULL)
-        heap_put(other);
+        heap_put(other, false);
     return heap != NULL ? heap : heap_create();
 }
 
@@ -159,7 +153,7 @@ static void thread_exit(void *subject)
         bin_retire(&heap->bins[i], bin_list_count(&heap->bins[i]));
     while (slab_revisit(heap)) {
     }
-    heap_put(heap);
+    heap_put(heap, false);
 }
 
 bool heap_purge(void)
@@ -192,13 +186,13 @@ static void fork_child(void)
     lock_end_fork();
 }
 
-static const struct os_events events = {thread_exit, lock_begin_fork, lock_end_fork, fork_child};
+const struct os_events os_events = {thread_exit, lock_begin_fork, lock_end_fork, fork_child};
 
 OS_AT_LOAD static void at_load(void)
 {
     option_start();
-    os_start(&events);
-    os_at_fork(&events);
+    os_start();
+    os_at_fork();
 }
 
 /* A heap for the calling thread, for good. NULL when it cannot have one: no memory, or it is too late in its life. */
@@ -212,11 +206,11 @@ static struct heap *heap_adopt(void)
         return NULL;
     own_bins = heap->bins; /* from here on, whatever the system allocates in the calls below is served */
     atomic_store_explicit(&heap->owner, os_thread_self(), memory_order_release);
-    os_start(&events);
+    os_start();
     if (os_at_thread_exit(heap))
         return heap;
     own_bins = heap_late.bins; /* nobody would tell when the thread exits */
-    heap_put(heap);
+    heap_put(heap, false);
     return NULL;
 }
 
@@ -231,7 +225,7 @@ static void *allocate_late(size_t class)
     void *p = allocate_owned(bin);
     if (was_empty)
         bin_retire(bin, bin->free == NULL ? 0 : bin->list_length - 1);
-    heap_put(heap);
+    heap_put(heap, false);
     return p;
 }
 
@@ -263,17 +257,22 @@ void heap_pass_on(struct slab *slab, void *p, size_t size, size_t align)
 }
 
 /* A slot of another heap's slab. Where this thread allocates slots of that class too, it is held back for it like one of its
- * own: a program that hands objects around then frees nearly all of them without telling anybody. But not slots of which
- * two share a cache line: neighbours would go to different threads for good. */
-#define SHARED_LINE_MAX 128
+ * own: a program that hands objects around then frees nearly all of them without telling anybody. But not small slots, of
+ * which several share a cache line: they would stay with different threads for good. */
+#define HELD_BACK_MIN 128
 
 static void free_remote(struct bin *own, struct slab *slab, void *p, size_t size, size_t align)
 {
-    if (own->recent_count >= own->recent_max || own->slot_size < SHARED_LINE_MAX) {
+    if (own->recent_count >= own->recent_max || own->slot_size < HELD_BACK_MIN) {
         heap_pass_on(slab, p, size, align);
         return;
     }
-    if (own->recent[own->recent_count] == p)
+    size_t index = slot_index((uint32_t)((char *)p - slab_start(slab)), own->reciprocal);
+    uint64_t freed = atomic_load_explicit(&slab->remote->word[index / 64], memory_order_relaxed);
+    const struct outbox *outbox = &heap_of(own)->outbox;
+    if (outbox->slab == slab && outbox->word == index / 64)
+        freed |= outbox->mask;
+    if (own->recent[own->recent_count] == p || (freed & map_bit(index)) != 0)
         misuse_free(p, size, align, "double free", slab);
     own->recent[++own->recent_count] = p;
 }

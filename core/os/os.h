@@ -71,20 +71,22 @@ void os_lock_release(struct os_lock *lock);
 bool os_lock_begin_fork(struct os_lock *lock);
 void os_lock_end_fork(struct os_lock *lock);
 
-/* What the system calls back: at a thread's exit (with what os_at_thread_exit was given), and around a fork. */
+/* What the system calls back: at a thread's exit (with what os_at_thread_exit was given), and around a fork. heap.c defines
+ * them. */
 struct os_events {
     void (*thread_exit)(void *subject);
     void (*fork_prepare)(void);
     void (*fork_parent)(void);
     void (*fork_child)(void);
 };
+extern const struct os_events os_events;
 
 /* Arranges for thread exits; later calls do nothing. At load, or before the first heap, should that come even earlier. */
-void os_start(const struct os_events *events);
+void os_start(void);
 /* Arranges for forks, at load: around a fork these then come inside of what the program registers, whose handlers may
  * allocate, or wait for a thread that does. May be put off for as long as the process has one thread, which cannot be
  * inside of a lock when it forks, and nobody else has registered any. */
-void os_at_fork(const struct os_events *events);
+void os_at_fork(void);
 /* Whether the process is known to have but one thread. */
 bool os_is_single_threaded(void);
 /* Arranges thread_exit(subject) for the calling thread. False when the system has no room for it. */

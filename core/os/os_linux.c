@@ -215,8 +215,8 @@ static __attribute__((noinline)) void lock_wait(struct os_lock *lock)
     }
 }
 
-/* Fork handlers that are put off until there is a second thread. */
-OS_SMALL_STATE static _Atomic(const struct os_events *) events_to_register;
+/* Whether fork handlers wait for a second thread. */
+OS_SMALL_STATE static atomic_bool is_put_off;
 
 bool os_is_single_threaded(void)
 {
@@ -227,30 +227,34 @@ bool os_is_single_threaded(void)
 #endif
 }
 
+static void register_fork(void) { pthread_atfork(os_events.fork_prepare, os_events.fork_parent, os_events.fork_child); }
+
+/* Once: of two registrations, one could come outside of what is registered between them. */
 void os_register_fork(void)
 {
-    /* Volatile, because pthread_atfork is declared not to come back here; by os_linux_fork.c it does. */
+    OS_SMALL_STATE static pthread_once_t once = PTHREAD_ONCE_INIT;
+    /* Volatile, because pthread_once is declared not to come back here; by os_linux_fork.c it does. */
     static _Thread_local volatile bool is_inside __attribute__((tls_model("initial-exec")));
-    const struct os_events *events = atomic_load_explicit(&events_to_register, memory_order_relaxed);
-    if (events == NULL || is_inside)
+    if (is_inside)
         return;
     is_inside = true;
-    pthread_atfork(events->fork_prepare, events->fork_parent, events->fork_child);
+    pthread_once(&once, register_fork);
     is_inside = false;
-    /* Last, so that no thread takes a lock before they are registered. Two may register them: locks nest around a fork. */
-    atomic_store_explicit(&events_to_register, NULL, memory_order_relaxed);
+    /* Last, so that no thread takes a lock before they are registered. */
+    atomic_store_explicit(&is_put_off, false, memory_order_relaxed);
 }
 
-void os_at_fork(const struct os_events *events)
+void os_at_fork(void)
 {
-    atomic_store_explicit(&events_to_register, events, memory_order_relaxed);
-    if (os_sees_fork_handlers == NULL || !os_sees_fork_handlers() || !os_is_single_threaded())
+    if (os_sees_fork_handlers != NULL && os_sees_fork_handlers() && os_is_single_threaded())
+        atomic_store_explicit(&is_put_off, true, memory_order_relaxed);
+    else
         os_register_fork();
 }
 
 void os_lock_acquire(struct os_lock *lock)
 {
-    if (atomic_load_explicit(&events_to_register, memory_order_relaxed) != NULL && !os_is_single_threaded())
+    if (atomic_load_explicit(&is_put_off, memory_order_relaxed) && !os_is_single_threaded())
         os_register_fork();
     if (!lock_try(lock, self()))
         lock_wait(lock);
@@ -283,19 +287,10 @@ void os_lock_end_fork(struct os_lock *lock)
 OS_SMALL_STATE static pthread_once_t once = PTHREAD_ONCE_INIT;
 OS_SMALL_STATE static pthread_key_t exit_key;
 OS_SMALL_STATE static bool have_exit_key;
-OS_SMALL_STATE static _Atomic(const struct os_events *) events_to_start;
 
-static void start(void)
-{
-    const struct os_events *events = atomic_load_explicit(&events_to_start, memory_order_relaxed);
-    have_exit_key = pthread_key_create(&exit_key, events->thread_exit) == 0;
-}
+static void start(void) { have_exit_key = pthread_key_create(&exit_key, os_events.thread_exit) == 0; }
 
-void os_start(const struct os_events *events)
-{
-    atomic_store_explicit(&events_to_start, events, memory_order_relaxed); /* the same from every caller */
-    pthread_once(&once, start);
-}
+void os_start(void) { pthread_once(&once, start); }
 
 os_thread os_thread_self(void) { return (os_thread)syscall(SYS_gettid); }
 

@@ -7,9 +7,11 @@
  */
 #define _GNU_SOURCE
 #include "os/os_linux_fork.h"
+#include "os/os.h"
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
 #if defined(__GLIBC__) && defined(__x86_64__)
@@ -30,14 +32,28 @@ __attribute__((visibility("default"))) register_function __register_atfork;
 __attribute__((visibility("default"))) register_function found;
 __asm__(".symver found, __register_atfork@" FIRST_VERSION);
 
-bool os_sees_fork_handlers(void) { return found == __register_atfork; }
+/* The C library's. */
+static register_function *next(void)
+{
+    OS_SMALL_STATE static _Atomic(register_function *) known;
+    register_function *function = atomic_load_explicit(&known, memory_order_relaxed);
+    if (function == NULL) {
+        if (found != __register_atfork)
+            function = found;
+        else
+            *(void **)&function = dlsym(RTLD_NEXT, "__register_atfork");
+        atomic_store_explicit(&known, function, memory_order_relaxed);
+    }
+    return function;
+}
 
+bool os_sees_fork_handlers(void) { return next() != NULL && found == __register_atfork; }
+
+/* Also called by libraries that are initialised before this one. */
 int __register_atfork(handler *prepare, handler *parent, handler *child, void *library)
 {
     os_register_fork();
-    register_function *next;
-    *(void **)&next = dlsym(RTLD_NEXT, "__register_atfork");
-    return next == NULL ? ENOMEM : next(prepare, parent, child, library);
+    return next() == NULL ? ENOMEM : next()(prepare, parent, child, library);
 }
 
 #endif

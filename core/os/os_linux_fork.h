@@ -7,7 +7,8 @@
 /* Registers the fork handlers, if that was put off. */
 void os_register_fork(void);
 
-/* Whether os_register_fork is called before anybody else registers a fork handler. Only the drop-in has it. */
+/* Whether os_register_fork is called before anybody else registers a fork handler. Only the drop-in has it. At load: it asks
+ * the dynamic linker, whose lock no allocation may wait for. */
 bool os_sees_fork_handlers(void) __attribute__((weak, visibility("hidden")));
 
 #endif

@@ -1,4 +1,7 @@
-/* A program with fork handlers of its own, registered while it has one thread: one waits for a thread that allocates. */
+/* A program with fork handlers of its own, registered while it has one thread: one waits for a thread that allocates, and one,
+ * a library's that came even earlier, allocates. */
+#include "fork_library.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -12,7 +15,7 @@ static atomic_bool is_over;
 static void prepare(void) { pthread_mutex_lock(&mutex); }
 static void end(void) { pthread_mutex_unlock(&mutex); }
 
-enum { SIZE = 32768, COUNT = 64 }; /* of which few fit into what the allocator hands out without a lock */
+enum { ROUNDS = 300, SIZE = 32768, COUNT = 64 }; /* of which few fit into what the allocator hands out without a lock */
 
 static void use(void)
 {
@@ -42,7 +45,7 @@ int main(void)
     for (int i = 0; i < 2; i++)
         if (pthread_create(&threads[i], NULL, allocate, NULL) != 0)
             return 1;
-    for (int round = 0; round < 300; round++) {
+    for (int round = 0; round < ROUNDS; round++) {
         int status;
         pid_t child = fork();
         if (child == 0) {
@@ -55,5 +58,5 @@ int main(void)
     is_over = true;
     for (int i = 0; i < 2; i++)
         pthread_join(threads[i], NULL);
-    return 0;
+    return handler_calls() == ROUNDS ? 0 : 1;
 }
