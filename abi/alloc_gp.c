@@ -263,6 +263,7 @@ static void *resize_large(void *p, size_t old_bytes, size_t size)
         if (large_move(p, old_bytes, to, bytes))
             return check_allocated(to, bytes, LARGE_ALIGN);
         (void)block_forget(to);
+        large_unreserve(to, bytes);
         (void)block_record(p, old_bytes);
     }
     (void)check_allocated(p, old_bytes, LARGE_ALIGN);

@@ -106,7 +106,8 @@ static void bin_begin(struct bin *bin)
     bin->slot_size = class_slot_size(bin_class(bin));
     bin->reciprocal = class_reciprocal(bin->slot_size);
     bin->below = class_below(bin_class(bin));
-    bin->recent_max = bin->slot_size <= RECENT_SLOT_MAX ? RECENT_MAX : 0;
+    uint32_t fit = RECENT_BYTES / bin->slot_size;
+    bin->recent_max = fit < RECENT_MAX ? fit : RECENT_MAX;
 }
 
 /* Huge pages are not for the tiny classes, of whose slabs a map can hold only a part. */
@@ -261,7 +262,7 @@ static void put_back_mask(struct bin *bin, struct slab *slab)
     if (mask == 0)
         return;
     bin->mask = 0;
-    if (slab->is_list) /* never used; a list slab has a map only for what others free */
+    if (slab->is_list) /* it has a map only for what others free */
         old = slab_push(slab, word, mask);
     else {
         old = map_add(slab->local, word, mask);

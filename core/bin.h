@@ -21,9 +21,9 @@
 
 #define HOT __attribute__((always_inline)) static inline
 
-/* Slots held back per bin; their slabs cannot be given back meanwhile. */
-#define RECENT_MAX      6
-#define RECENT_SLOT_MAX 4096
+/* Slots held back per bin, as many as have so many bytes; their slabs cannot be given back meanwhile. */
+#define RECENT_MAX   6
+#define RECENT_BYTES 32768
 
 /* A bin's available slabs, in the order in which they are taken up. */
 enum slab_lists {
@@ -35,7 +35,7 @@ enum slab_lists {
 
 struct bin {
     _Alignas(64) uint32_t recent_count;
-    uint32_t recent_max; /* RECENT_MAX; 0 for slots above RECENT_SLOT_MAX */
+    uint32_t recent_max; /* of this class */
     void
         *recent[1 + RECENT_MAX]; /* from 1 on; recent[0] is NULL, so that recent[recent_count] can always be compared */
     void *free;                  /* the next free slot of a list; NULL: none */

@@ -64,7 +64,7 @@ size_t large_purge_oldest(void) { return release(cache_evict(os_milliseconds(), 
 static void put(const void *p, struct range range, size_t size, size_t align)
 {
     bool is_double = false;
-    if (range.size != 0 && !cache_put(range, os_milliseconds(), &is_double))
+    if (!cache_put(range, os_milliseconds(), &is_double))
         release(range);
     if (is_double)
         misuse_free(p, size, align, "double free", NULL);
@@ -106,7 +106,8 @@ void *large_allocate(size_t size, size_t align, bool *zero)
             count_live(1, bytes);
             return cached.start;
         }
-        put(cached.start, cached, cached.size, align);
+        if (cached.size != 0)
+            put(cached.start, cached, cached.size, align);
     }
     void *p = bytes == 0 ? NULL : map_fresh(bytes, align);
     if (p == NULL && bytes != 0 && reclaim(bytes))
@@ -183,7 +184,6 @@ bool large_move(void *from, size_t old_size, void *to, size_t new_size)
     size_t old_bytes = large_good_size(old_size), new_bytes = large_good_size(new_size);
     if (!memory_move(from, old_bytes, to, new_bytes) &&
         !(reclaim(new_bytes) && memory_move(from, old_bytes, to, new_bytes))) {
-        memory_unreserve(to, new_bytes);
         errno = ENOMEM;
         return false;
     }
@@ -197,5 +197,8 @@ void *large_resize(void *p, size_t old_size, size_t new_size, size_t align, bool
     if (large_resize_in_place(p, old_size, new_size, align, zeroed))
         return p;
     void *to = large_reserve(new_size, align);
-    return to != NULL && large_move(p, old_size, to, new_size) ? to : NULL;
+    if (to == NULL || large_move(p, old_size, to, new_size))
+        return to;
+    large_unreserve(to, new_size);
+    return NULL;
 }

@@ -32,7 +32,7 @@ bool large_resize_in_place(void *p, size_t old_size, size_t new_size, size_t ali
 /* addresses to move a growing block to, NULL with ENOMEM; */
 void *large_reserve(size_t size, size_t align);
 void large_unreserve(void *p, size_t size);
-/* the move itself, false with ENOMEM: the block is as it was, the addresses are given up. */
+/* the move itself, false with ENOMEM: block and addresses are as they were. */
 bool large_move(void *from, size_t old_size, void *to, size_t new_size);
 
 /* Gives back what was cached first; its size. 0: nothing is cached. */

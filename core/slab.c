@@ -311,6 +311,8 @@ struct slab *slab_take_over(struct bin *from, struct bin *bin)
     struct slab *slab = take_first(&from->available[AVAILABLE_LISTS], from);
     if (slab == NULL)
         slab = take_first(&from->available[AVAILABLE_BITMAPS], from);
+    if (slab == NULL)
+        slab = take_first(&from->available[AVAILABLE_SWEPT], from);
     if (slab != NULL) {
         count_owned(slab, from, -1);
         count_owned(slab, bin, 1);

@@ -62,7 +62,9 @@ TEST(Idle, SizesThatAreNoLongerUsedKeepNoMemory)
         last = block;
     }
     for (Request request : used)
-        EXPECT_EQ(engine_heap_owns(engine_own_heap(), class_of(request)), 0u) << request;
+        if (request.size > 32 * KiB) { // of smaller ones, a slot is held back
+            EXPECT_EQ(engine_heap_owns(engine_own_heap(), class_of(request)), 0u) << request;
+        }
     if (support::can_measure && !ALLOC_DEBUG) {
         EXPECT_LE(support::measured_bytes(), before + total + support::statistics().cached_bytes + 1 * MiB);
     }

@@ -282,7 +282,7 @@ TEST_P(Settle, SlotsHeldBackKeepNoOthersWaiting)
     for (const Slots &slots : taken.full)
         held_back += view(slots.front()).held_back;
     EXPECT_LE(held_back, 8u);
-    EXPECT_EQ(held_back > 0, request.size <= 4096) << "small ones";
+    EXPECT_EQ(held_back > 0, request.size <= 32 * support::KiB) << "small ones";
     for (const Slots &slots : taken.full) {
         View slab = view(slots.front());
         EXPECT_FALSE(is_overlooked(slab));

@@ -25,6 +25,7 @@ class Steps : public testing::TestWithParam<Kind>
     {
         owner.run([&] {
             taken = fill(request, 1);
+            engine_hold_nothing_back();
             heap = engine_own_heap();
             slots = taken.full.back();
         });

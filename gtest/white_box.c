@@ -146,6 +146,13 @@ void engine_flush_recent(void)
         bin_flush_recent(&own_bins[i]);
 }
 
+void engine_hold_nothing_back(void)
+{
+    engine_flush_recent();
+    for (size_t i = 0; i < CLASS_COUNT; i++)
+        own_bins[i].recent_max = 0;
+}
+
 size_t engine_count_slabs_passed_over(void)
 {
     size_t count = 0;

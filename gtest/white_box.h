@@ -89,6 +89,8 @@ struct slab_view engine_view_slab(const void *slot);
 void engine_visit_slabs(void (*visit)(const struct slab_view *view, void *context), void *context);
 /* Lets the slabs know of the slots that the calling thread freed last. */
 void engine_flush_recent(void);
+/* From here on they know at once. */
+void engine_hold_nothing_back(void);
 /* Slabs that never served although a later one of their region did. */
 size_t engine_count_slabs_passed_over(void);
 /* Executes the validator over every slab, where there is one (debug builds). Nobody may be using any. */
