@@ -125,6 +125,12 @@ bool yielded;         /* it gave a slot since it was last made current */
 #define START_OWN busy++; at_work[me] = true
 #define FINISH_OWN at_work[me] = false; FINISH
 
+#ifndef TAKEN_OVER_AT_WORK
+#define NOBODYS(heap) (!at_work[heap])
+#else
+#define NOBODYS(heap) true
+#endif
+
 /* Used within one step only. */
 hidden short out, usable, missing, countdown;
 
@@ -406,11 +412,7 @@ collect_word:
 #ifdef TAKING_OVER
     /* takes over what the other heap has available: that one's thread has ended, and nobody adopts it meanwhile */
     :: atomic {
-        owner == 1 - me && state == AVAILABLE && !locked[1 - me]
-#ifndef TAKEN_OVER_AT_WORK
-        && !at_work[1 - me]
-#endif
-        ->
+        owner == 1 - me && state == AVAILABLE && !locked[1 - me] && NOBODYS(1 - me) ->
         owner = me; state = CURRENT; revisit = false; called = false; yielded = false;
         settle_at = SETTLE_NEVER; notify_at = (pushed + EVER) % WRAP; notify_all = false
     }
