@@ -59,6 +59,10 @@ class Runner(unittest.TestCase):
         table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
         return {row[0]: dict(zip(table[0], row)) for row in table[2:]}
 
+    def add(self, *executables):
+        for executable in executables:
+            (self.build_dir / "bench" / executable.name).symlink_to(executable)
+
     def add_fakes(self, *names, build="."):
         folder = self.build_dir / build / "bench"
         folder.mkdir(parents=True, exist_ok=True)
@@ -68,8 +72,7 @@ class Runner(unittest.TestCase):
             path.chmod(0o755)
 
     def test_every_workload_runs_and_is_in_the_table(self):
-        for executable in EXECUTABLES:
-            (self.build_dir / "bench" / executable.name).symlink_to(executable)
+        self.add(*EXECUTABLES)
         done = self.run_it("--repetitions=1", "--min-time=0.001", ALLOC_BENCH_SCALE="0.001")
         self.assertEqual(done.returncode, 0, done.stderr)
 
@@ -89,8 +92,7 @@ class Runner(unittest.TestCase):
 
     @unittest.skipUnless(PROGRAMS, "the library that programs run on is not built")
     def test_programs_run_on_the_library_and_without_it(self):
-        for executable in PROGRAMS:
-            (self.build_dir / "bench" / executable.name).symlink_to(executable)
+        self.add(*PROGRAMS)
         done = self.run_it("--repetitions=1", "--filter=^program/(gcc|python3|redis|sqlite3)$", ALLOC_BENCH_SCALE="0.001")
         self.assertEqual(done.returncode, 0, done.stderr)
         listing = subprocess.run([PROGRAMS[0], "--benchmark_list_tests"], capture_output=True, text=True, check=True)
@@ -107,7 +109,7 @@ class Runner(unittest.TestCase):
 
     @unittest.skipUnless(PROGRAMS, "the library that programs run on is not built")
     def test_a_program_that_takes_too_long_leaves_nothing_behind(self):
-        (self.build_dir / "bench" / PROGRAMS[0].name).symlink_to(PROGRAMS[0])
+        self.add(PROGRAMS[0])
         done = self.run_it("--repetitions=2", "--filter=^program/(python3|redis)$", "--time-limit=4", TMPDIR=str(self.build_dir))
         self.assertIn("program/python3: left out, takes too long", done.stdout)
         self.assertEqual(list(self.build_dir.glob("bench-*")), [])

@@ -256,11 +256,11 @@ void heap_pass_on(struct slab *slab, void *p, size_t size, size_t align)
     outbox->align = align;
 }
 
+#define HELD_BACK_MIN 128
+
 /* A slot of another heap's slab. Where this thread allocates slots of that class too, it is held back for it like one of its
  * own: a program that hands objects around then frees nearly all of them without telling anybody. But not small slots, of
  * which several share a cache line: they would stay with different threads for good. */
-#define HELD_BACK_MIN 128
-
 static void free_remote(struct bin *own, struct slab *slab, void *p, size_t size, size_t align)
 {
     if (own->recent_count >= own->recent_max || own->slot_size < HELD_BACK_MIN) {

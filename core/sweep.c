@@ -58,7 +58,7 @@ static void step(struct heap *heap, const struct bin *growing)
         }
         unsigned used = free == 0 ? 64 - slot % 64 : (unsigned)__builtin_ctzll(free);
         slot += used;
-        heap->sweep.run = heap->sweep.slot = slot;
+        heap->sweep.run = slot;
         free = free == 0 ? 0 : free >> used;
     }
     heap->sweep.slot = slot + (free == ~(uint64_t)0 ? 64 : (unsigned)__builtin_ctzll(~free));
