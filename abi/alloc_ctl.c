@@ -1,12 +1,11 @@
 /* The rest of alloc/alloc_std.h: what does not allocate, free or resize. */
 #include "alloc/alloc_std.h"
 
-#include "cache.h"
 #include "heap.h"
 #include "large.h"
 #include "memory.h"
 #include "option.h"
-#include "pool.h"
+#include "pages.h"
 #include "stats.h"
 
 #include <errno.h>
@@ -28,8 +27,12 @@ static int invalid(void)
 
 /* ---- memory goes back, options ------------------------------------------------------------------------------------ */
 
-/* What a heap's slabs give up is cached, and taken by the next call. */
-int alloc_purge(void) { return pool_purge_oldest() || large_purge_oldest() != 0 || heap_purge(); }
+/* What a heap's slabs give up is free, and purged by the next call. */
+int alloc_purge(void)
+{
+    return pages_purge_oldest(SPACE_BLOCKS, SIZE_MAX) || pages_purge_oldest(SPACE_LARGE, SIZE_MAX) ||
+           pages_purge_oldest(SPACE_HUGE, SIZE_MAX) || pages_purge_oldest(SPACE_SMALL, SIZE_MAX) || heap_purge();
+}
 
 int alloc_option_set(enum alloc_option option, size_t value)
 {
@@ -53,10 +56,9 @@ static size_t sum(const size_t counts[SLAB_KINDS])
     return counts[SLAB_SMALL] + counts[SLAB_LARGE] + counts[SLAB_HUGE];
 }
 
-static size_t sum_bytes(const size_t counts[SLAB_KINDS])
+static size_t slabs_in(struct pages_counts pages, enum slab_kind kind)
 {
-    return counts[SLAB_SMALL] * kind_size(SLAB_SMALL) +
-           (counts[SLAB_LARGE] + counts[SLAB_HUGE]) * kind_size(SLAB_LARGE);
+    return (pages.dirty + pages.clean + pages.released) / kind_size(kind);
 }
 
 static size_t load(const _Atomic size_t *count) { return atomic_load_explicit(count, memory_order_relaxed); }
@@ -64,29 +66,30 @@ static size_t load(const _Atomic size_t *count) { return atomic_load_explicit(co
 static struct alloc_stats collect(void)
 {
     struct slab_stats slabs = stats_of_slabs(EVERY_CLASS);
-    struct pool_counts pool = pool_count();
-    struct large_counts large = large_count();
-    struct cache_counts cache = cache_count();
+    struct pages_counts small = pages_count(SPACE_SMALL), large = pages_count(SPACE_LARGE);
+    struct pages_counts huge = pages_count(SPACE_HUGE), blocks = pages_count(SPACE_BLOCKS);
+    struct large_counts live = large_count();
     struct heap_counts heaps = heap_count();
-    size_t fresh[SLAB_KINDS];
-    region_count_fresh(fresh);
+    size_t cached = small.dirty + large.dirty + huge.dirty;
+    size_t slabs_cached = small.dirty / kind_size(SLAB_SMALL) + (large.dirty + huge.dirty) / kind_size(SLAB_LARGE);
+    size_t slabs_free = slabs_in(small, SLAB_SMALL) + slabs_in(large, SLAB_LARGE) + slabs_in(huge, SLAB_HUGE);
     return (struct alloc_stats){
         .regions = stats_regions(),
-        .reserved_bytes = load(&memory_counts.reserved),
-        .committed_bytes = load(&memory_counts.committed),
-        .resident_estimate = slabs.touched + sum_bytes(pool.cached) + large.live_bytes + cache.bytes,
+        .reserved_bytes = stats_reserved(),
+        .committed_bytes = load(&memory_counts.charged),
+        .resident_estimate = slabs.touched + cached + live.live_bytes + blocks.dirty,
         .slabs_current = sum(slabs.current),
         .slabs_parked = sum(slabs.parked),
         .slabs_available = sum(slabs.available),
-        .slabs_cached = sum(pool.cached),
-        .slabs_purged = sum(pool.purged),
-        .slabs_fresh = sum(fresh),
+        .slabs_cached = slabs_cached,
+        .slabs_purged = slabs_free - slabs_cached, /* also those of which a part is cached */
+        .slabs_fresh = stats_fresh_slabs(),
         .slab_bytes = slabs.bytes,
-        .cached_bytes = sum_bytes(pool.cached),
-        .large_live = large.live,
-        .large_live_bytes = large.live_bytes,
-        .large_cached = cache.pieces,
-        .large_cached_bytes = cache.bytes,
+        .cached_bytes = cached,
+        .large_live = live.live,
+        .large_live_bytes = live.live_bytes,
+        .large_cached = blocks.dirty_runs,
+        .large_cached_bytes = blocks.dirty,
         .remote_frees = stats_remote_frees(),
         .purges = load(&memory_counts.purges),
         .heaps_live = heaps.heaps - heaps.pooled,

@@ -1,15 +1,15 @@
 /* The surface of alloc/alloc_gp.h: blocks whose size is found from their address.
  *
- * A slot's size is in its slab's header; that of a large block in a table beside it (block.h). What the program passes to
+ * A slot's size is in its slab's header; that of a large block in a table beside it (units.h). What the program passes to
  * the sized frees saves the way through the header, and is checked.
  */
 #include "alloc/alloc_gp.h"
 
-#include "block.h"
 #include "check.h"
 #include "heap.h"
 #include "large.h"
 #include "option.h"
+#include "units.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -47,35 +47,33 @@ static bool is_valid_align(size_t align) { return is_power_of_two(align) && alig
 
 static void *allocated(void *p, size_t class) { return check_allocated(p, class_slot_size(class), UNSIZED); }
 
-static void *allocate_large(size_t size, size_t align, bool *zero)
+static void *allocate_large(size_t size, size_t align, bool zeroed)
 {
-    void *p = large_allocate(size, align, zero);
+    void *p = large_allocate(size, align, zeroed);
     if (p == NULL)
         return NULL;
     size_t bytes = large_good_size(size);
-    if (block_record(p, bytes))
+    if (unit_record(p, bytes))
         return check_allocated(p, bytes, LARGE_ALIGN);
     large_free(p, bytes, LARGE_ALIGN);
     return fail(ENOMEM);
 }
 
-/* `align` is valid, size 0 counts as 1. *zero: as large_allocate. */
-static OUT_OF_LINE void *allocate(size_t size, size_t align, bool *zero)
+/* `align` is valid, size 0 counts as 1. */
+static OUT_OF_LINE void *allocate(size_t size, size_t align, bool zeroed)
 {
     size += size == 0;
-    *zero = false;
     size_t last = last_byte(size, align);
     if (!last_byte_has_slot(last))
-        return allocate_large(size, align, zero);
+        return allocate_large(size, align, zeroed);
     size_t class = class_aligned(last);
-    return allocated(bin_allocate(bin_of_class(class)), class);
+    void *p = allocated(bin_allocate(bin_of_class(class)), class);
+    if (p != NULL && zeroed)
+        memset(p, 0, size);
+    return p;
 }
 
-static OUT_OF_LINE void *allocate_cold(size_t size)
-{
-    bool zero;
-    return allocate(size, object_mask(size) + 1, &zero);
-}
+static OUT_OF_LINE void *allocate_cold(size_t size) { return allocate(size, object_mask(size) + 1, false); }
 
 HOT void *gp_malloc(size_t size)
 {
@@ -93,17 +91,12 @@ void *alloc_gp_calloc(size_t count, size_t size)
     size_t total;
     if (__builtin_mul_overflow(count, size, &total))
         return fail(ENOMEM);
-    bool zero;
-    void *p = allocate(total, object_mask(total) + 1, &zero);
-    if (p != NULL && !zero)
-        memset(p, 0, total);
-    return p;
+    return allocate(total, object_mask(total) + 1, true);
 }
 
 void *alloc_gp_aligned_alloc(size_t align, size_t size)
 {
-    bool zero;
-    return is_valid_align(align) ? allocate(size, align, &zero) : fail(EINVAL);
+    return is_valid_align(align) ? allocate(size, align, false) : fail(EINVAL);
 }
 
 void *alloc_gp_memalign(size_t align, size_t size) { return alloc_gp_aligned_alloc(round_up_align(align), size); }
@@ -113,8 +106,7 @@ int alloc_gp_posix_memalign(void **ptr, size_t align, size_t size)
     if (!is_valid_align(align) || align % sizeof(void *) != 0)
         return EINVAL;
     int saved = errno;
-    bool zero;
-    void *p = allocate(size, align, &zero);
+    void *p = allocate(size, align, false);
     errno = saved;
     if (p == NULL)
         return ENOMEM;
@@ -141,19 +133,21 @@ static struct slab *slab_known(const void *p)
 size_t alloc_gp_usable_size(const void *ptr)
 {
     const struct slab *slab = slab_known(ptr);
-    return slab != NULL ? class_slot_size(slab->class) : block_size(ptr);
+    return slab != NULL ? class_slot_size(slab->class) : unit_recorded(ptr);
 }
 
 /* ---- free ---------------------------------------------------------------------------------------------------------- */
 
 static void free_large(void *p)
 {
-    size_t bytes = block_forget(p);
+    size_t bytes = unit_forget(p);
     if (bytes != 0) {
         check_freed("free", p, bytes, LARGE_ALIGN);
         large_free(p, bytes, LARGE_ALIGN);
     } else if (region_known(p)) {
         misuse_free(p, 0, UNSIZED, "not allocated", NULL);
+    } else if (unit_is_freed(p)) {
+        misuse_free(p, 0, UNSIZED, "double free", NULL);
     } else {
         check_foreign("free", p);
     }
@@ -208,7 +202,7 @@ static OUT_OF_LINE void report_size(const char *function, const void *p, size_t 
 static OUT_OF_LINE void free_checked_cold(const char *function, void *p, size_t size, size_t align)
 {
     const struct slab *slab = slab_known(p);
-    size_t bytes = slab == NULL ? block_size(p) : 0;
+    size_t bytes = slab == NULL ? unit_recorded(p) : 0;
     size += size == 0;
     align = align == 0 ? object_mask(size) + 1 : round_up_align(align); /* as memalign does */
     bool has_slot = last_byte_has_slot(last_byte(size, align));
@@ -247,27 +241,11 @@ void alloc_gp_free_aligned_sized(void *ptr, size_t align, size_t size)
 
 static void *resize_large(void *p, size_t old_bytes, size_t size)
 {
-    size_t bytes = large_good_size(size);
     check_freed("realloc", p, old_bytes, LARGE_ALIGN);
-    if (bytes != 0 && bytes <= BLOCK_MAX && large_resize_in_place(p, old_bytes, bytes, 1, false)) {
-        (void)block_record(p, bytes); /* in the table that it has */
-        return check_allocated(p, bytes, LARGE_ALIGN);
-    }
-    void *to = large_reserve(size, 1);
-    if (to != NULL && !block_record(to, bytes)) {
-        large_unreserve(to, bytes);
-        to = fail(ENOMEM);
-    }
-    if (to != NULL) {
-        (void)block_forget(p); /* before it moves: then another block may begin there */
-        if (large_move(p, old_bytes, to, bytes))
-            return check_allocated(to, bytes, LARGE_ALIGN);
-        (void)block_forget(to);
-        large_unreserve(to, bytes);
-        (void)block_record(p, old_bytes);
-    }
-    (void)check_allocated(p, old_bytes, LARGE_ALIGN);
-    return NULL;
+    void *resized = large_resize(p, old_bytes, size, 1, false, true);
+    (void)check_allocated(resized != NULL ? resized : p, resized != NULL ? large_good_size(size) : old_bytes,
+                          LARGE_ALIGN);
+    return resized;
 }
 
 /* Of the C library, if it is glibc: a block from before alloc was there is resized by who knows its size.
@@ -277,8 +255,8 @@ void *__libc_realloc(void *ptr, size_t size) __attribute__((weak));
 static void *reallocate(void *p, size_t size)
 {
     const struct slab *slab = slab_known(p);
-    size_t holds = slab != NULL ? class_slot_size(slab->class) : block_size(p);
-    if (holds == 0 && region_known(p))
+    size_t holds = slab != NULL ? class_slot_size(slab->class) : unit_recorded(p);
+    if (holds == 0 && (region_known(p) || unit_is_freed(p)))
         misuse("realloc", p, 0, UNSIZED, "not allocated", NULL);
     if (holds == 0)
         return __libc_realloc != NULL ? __libc_realloc(p, size) : fail(ENOMEM);

@@ -90,11 +90,10 @@ static _Noreturn void throw_bad_alloc(void)
  * forms that throw nothing: a handler may throw, and C cannot catch. */
 static OUT_OF_LINE void *new_failed(size_t size, size_t align)
 {
-    bool zero;
     void *p = NULL;
     while (p == NULL && is_valid_align(align) && std_get_new_handler != NULL && std_get_new_handler() != NULL) {
         std_get_new_handler()();
-        p = allocate(size, align, &zero);
+        p = allocate(size, align, false);
     }
     if (p == NULL)
         throw_bad_alloc();

@@ -22,9 +22,9 @@ static void *fail(int error)
 
 static bool is_valid_align(size_t align) { return is_power_of_two(align) && align <= ALIGN_MAX; }
 
-static void *allocate_large(size_t size, size_t align, bool *zero)
+static void *allocate_large(size_t size, size_t align, bool zeroed)
 {
-    return large_allocate(size, align == 0 ? large_natural_align(size) : align, zero);
+    return large_allocate(size, align == 0 ? large_natural_align(size) : align, zeroed);
 }
 
 /* What the hot path leaves: size 0 and large blocks. `align` 0: natural. */
@@ -32,8 +32,7 @@ static OUT_OF_LINE void *allocate_cold(size_t size, size_t align)
 {
     if (request_has_slot(size, align))
         return check_allocated(bin_allocate(bin_of_class(request_class(size, align))), size, align);
-    bool zero;
-    return check_allocated(allocate_large(size, align, &zero), size, align);
+    return check_allocated(allocate_large(size, align, false), size, align);
 }
 
 static OUT_OF_LINE void *allocate_aligned_cold(size_t size, size_t align)
@@ -63,10 +62,10 @@ static void *allocate(size_t size, size_t align)
 
 static void *allocate_zeroed(size_t size, size_t align)
 {
-    bool zero = false;
-    void *p = request_has_slot(size, align) ? allocate(size, align)
-                                            : check_allocated(allocate_large(size, align, &zero), size, align);
-    if (p != NULL && !zero)
+    if (!request_has_slot(size, align))
+        return check_allocated(allocate_large(size, align, true), size, align);
+    void *p = allocate(size, align);
+    if (p != NULL)
         memset(p, 0, size);
     return p;
 }
@@ -157,7 +156,7 @@ static void verify_old(const char *function, const void *ptr, size_t size, size_
 static void *resize_large(const char *function, void *ptr, size_t old_size, size_t new_size, size_t align, bool zeroed)
 {
     check_freed(function, ptr, old_size, align); /* first: once moved, its addresses may be another block's */
-    void *p = large_resize(ptr, old_size, new_size, align == 0 ? large_natural_align(new_size) : align, zeroed);
+    void *p = large_resize(ptr, old_size, new_size, align == 0 ? large_natural_align(new_size) : align, zeroed, false);
     if (p == NULL)
         (void)check_allocated(ptr, old_size, align);
     return check_allocated(p, new_size, align);

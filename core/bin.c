@@ -3,6 +3,7 @@
 #include "check.h"
 #include "heap.h"
 #include "option.h"
+#include "pages.h"
 #include "pool.h"
 
 #include <errno.h>
@@ -145,7 +146,7 @@ static struct slab *take_slab(const struct bin *bin)
     bool wants_small = may_be_small && atomic_load_explicit(&bin->small_owned, memory_order_relaxed) < SMALL_OWNED_MAX;
     enum slab_kind kind = wants_small ? SLAB_SMALL : wants_huge_pages(bin) ? SLAB_HUGE : SLAB_LARGE;
     struct slab *slab = take_of_any_kind(kind, may_be_small);
-    if (slab == NULL && reclaim(kind_size(kind)))
+    if (slab == NULL && pages_reclaim(kind_size(kind)))
         slab = take_of_any_kind(kind, may_be_small);
     return slab != NULL ? slab : slab_take_unfit(kind);
 }
@@ -189,6 +190,7 @@ static bool take_up(struct bin *bin, struct slab *slab)
  * thread, one that was swept, a fresh one, in this order. */
 static void *refill_slow(struct bin *bin)
 {
+    pages_purge_aged();
     if (bin->slot_size == 0)
         bin_begin(bin);
     if (take_up(bin, slab_take_available(bin)))

@@ -4,7 +4,6 @@
 #include "large.h"
 #include "os/os.h"
 
-#include <errno.h>
 #include <stdio.h>
 
 /* ---- reports ---------------------------------------------------------------------------------------------------- */
@@ -127,9 +126,7 @@ static struct large_entry *large_entry(const void *p)
         return NULL;
     struct large_entry *table = atomic_load(&large_table);
     if (table == NULL) {
-        int saved = errno;
         struct large_entry *fresh = os_map(LARGE_TABLE_SIZE, os_page_size());
-        errno = saved;
         if (fresh == NULL) {
             atomic_store(&large_incomplete, true);
             return NULL;

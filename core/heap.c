@@ -235,11 +235,8 @@ void heap_pass_on(struct slab *slab, void *p, size_t size, size_t align)
     size_t word = index / 64;
     uint64_t bit = map_bit(index);
     struct heap *heap = heap_self();
-    if (heap->number == 0) {
-        int saved = errno;
+    if (heap->number == 0)
         heap = heap_adopt();
-        errno = saved;
-    }
     if (heap == NULL) {
         push(slab, word, bit, size, align);
         return;

@@ -1,17 +1,21 @@
 #include "large.h"
 
-#include "cache.h"
 #include "check.h"
+#include "lock.h"
 #include "memory.h"
-#include "option.h"
-#include "pool.h"
+#include "pages.h"
 #include "size_class.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define LARGE_CACHE_MIN ((size_t)32 << 20)
-#define CACHED_MIN      ((size_t)64 << 10) /* of a tail: smaller ones are not worth keeping track of */
+/* Zeroing what is dirty is cheaper than giving it back and having it again page by page, if all of it is used; but who asks for
+ * so much may touch little. */
+#define ZEROED_MAX ((size_t)32 << 20)
+/* From here on moving page tables is cheaper than copying to where there are no pages yet, and from the second size on than
+ * copying to where there are. */
+#define MOVED_MIN      ((size_t)1 << 20)
+#define MOVED_TO_CLEAN ((size_t)16 << 20)
 
 OS_SMALL_STATE static struct {
     _Atomic size_t live, live_bytes;
@@ -20,7 +24,7 @@ OS_SMALL_STATE static struct {
 size_t large_good_size(size_t size)
 {
     size += size == 0; /* an alignment can be what makes a block large */
-    return size > (size_t)PTRDIFF_MAX - os_page_size() ? 0 : round_up(size, os_page_size());
+    return size > (size_t)PTRDIFF_MAX - UNIT ? 0 : round_up(size, os_page_size());
 }
 
 size_t large_natural_align(size_t size) { return size > ALIGN_MAX / 2 ? ALIGN_MAX : (size_t)1 << log2_ceil(size); }
@@ -37,86 +41,92 @@ static void count_live(size_t blocks, size_t bytes)
     atomic_fetch_add_explicit(&counts.live_bytes, bytes, memory_order_relaxed);
 }
 
-/* ---- the cache's limits ------------------------------------------------------------------------------------------- */
+static size_t run_size(size_t bytes) { return round_up(bytes, UNIT); }
 
-static size_t cache_limit(void)
+/* ---- memory ---------------------------------------------------------------------------------------------------------- */
+
+/* Memory can be free when its ends have entries. */
+static bool provide_ends(char *start, size_t size)
 {
-    size_t limit = option(OPTION_LARGE_CACHE_LIMIT);
-    size_t wanted = 2 * atomic_load_explicit(&counts.live_bytes, memory_order_relaxed);
-    if (wanted < LARGE_CACHE_MIN)
-        wanted = LARGE_CACHE_MIN;
-    return wanted < limit ? wanted : limit;
+    return units_provide_locked(unit_id_of(start)) && units_provide_locked(unit_id_of(start + size - 1));
 }
 
-static size_t release(struct range range)
+/* Memory that was never used, at the end of the space. What has to be skipped for the alignment becomes free. */
+static void *take_fresh(size_t size, size_t align)
 {
-    if (range.size != 0)
-        memory_release(range.start, range.size);
-    return range.size;
-}
-
-static void evict(void) { release(cache_evict(os_milliseconds(), option(OPTION_PURGE_AGE), cache_limit())); }
-
-size_t large_purge_oldest(void) { return release(cache_evict(os_milliseconds(), 0, 0)); }
-
-/* Two out for one in, so that a smaller limit is reached although nothing loops; the last of the excess comes off what
- * was just put in. */
-static void put(const void *p, struct range range, size_t size, size_t align)
-{
-    bool is_double = false;
-    if (!cache_put(range, os_milliseconds(), &is_double))
-        release(range);
-    if (is_double)
-        misuse_free(p, size, align, "double free", NULL);
-    evict();
-    evict();
-    release(cache_trim(cache_limit()));
-}
-
-/* ---- blocks ------------------------------------------------------------------------------------------------------- */
-
-/* In between it is left to the system's setting: a program may touch little of a large block. */
-static void advise_huge(void *start, size_t size)
-{
-    size_t huge_pages = option(OPTION_HUGE_PAGES);
-    if (size >= HUGE_PAGE && huge_pages != HUGE_PAGES_AUTO)
-        os_huge_pages(start, size, huge_pages == HUGE_PAGES_ALWAYS);
-}
-
-/* At the natural alignment, whatever was asked for: freed, it then serves every block of its size. */
-static void *map_fresh(size_t size, size_t align)
-{
-    size_t natural = large_natural_align(size);
-    void *p = align < natural ? memory_map(size, natural) : NULL;
-    if (p == NULL)
-        p = memory_map(size, align);
-    if (p != NULL)
-        advise_huge(p, size);
-    return p;
-}
-
-void *large_allocate(size_t size, size_t align, bool *zero)
-{
-    size_t bytes = large_good_size(size);
-    *zero = false;
-    if (bytes != 0) {
-        evict();
-        struct range cached = cache_take(bytes, align);
-        if (cached.size == bytes || (cached.size != 0 && memory_extend(cached.start, cached.size, bytes))) {
-            count_live(1, bytes);
-            return cached.start;
-        }
-        if (cached.size != 0)
-            put(cached.start, cached, cached.size, align);
+    if (!memory_charge(size))
+        return NULL;
+    lock_acquire(LOCK_GROWTH);
+    char *next = reservation_next(SPACE_BLOCKS);
+    size_t skipped = -(uintptr_t)next & (align - 1);
+    if (!reservation_extend(SPACE_BLOCKS, skipped + size)) {
+        skipped = 0;
+        next = reservation_begin(SPACE_BLOCKS, size, align) ? reservation_next(SPACE_BLOCKS) : NULL;
     }
-    void *p = bytes == 0 ? NULL : map_fresh(bytes, align);
-    if (p == NULL && bytes != 0 && reclaim(bytes))
-        p = map_fresh(bytes, align);
-    if (p == NULL) {
-        errno = ENOMEM;
+    if (next != NULL && !provide_ends(next, skipped + size))
+        next = NULL;
+    if (next != NULL && reservation_take(SPACE_BLOCKS, skipped + size) == NULL)
+        next = NULL;
+    lock_release(LOCK_GROWTH);
+    if (next == NULL) {
+        memory_discharge(size);
         return NULL;
     }
-    *zero = true;
+    pages_give_clean(SPACE_BLOCKS, next, skipped);
+    return next + skipped;
+}
+
+static void *take_clean(size_t size, size_t align)
+{
+    void *p = pages_take_clean(SPACE_BLOCKS, size, align);
+    return p != NULL ? p : take_fresh(size, align);
+}
+
+/* *zero: it is. */
+static void *take(size_t size, size_t align, bool *zero)
+{
+    void *p = pages_take_dirty(SPACE_BLOCKS, size, align);
+    *zero = p == NULL;
+    return p != NULL ? p : take_clean(size, align);
+}
+
+static void *take_or_reclaim(size_t size, size_t align, bool *zero)
+{
+    void *p = take(size, align, zero);
+    return p == NULL && pages_reclaim(size) ? take(size, align, zero) : p;
+}
+
+static void clear(char *start, size_t size)
+{
+    size_t page = os_page_size();
+    char *first = (char *)round_up((size_t)start, page),
+         *last = (char *)((uintptr_t)(start + size) & ~(uintptr_t)(page - 1));
+    if (size <= ZEROED_MAX || !memory_purge(first, (size_t)(last - first))) {
+        memset(start, 0, size);
+        return;
+    }
+    memset(start, 0, (size_t)(first - start));
+    memset(last, 0, (size_t)(start + size - last));
+}
+
+/* ---- blocks ------------------------------------------------------------------------------------------------------------ */
+
+static void *fail(void)
+{
+    errno = ENOMEM;
+    return NULL;
+}
+
+void *large_allocate(size_t size, size_t align, bool zeroed)
+{
+    size_t bytes = large_good_size(size);
+    bool zero;
+    pages_purge_aged();
+    void *p = bytes == 0 ? NULL : take_or_reclaim(run_size(bytes), align, &zero);
+    if (p == NULL)
+        return fail();
+    if (zeroed && !zero)
+        clear(p, size);
     count_live(1, bytes);
     return p;
 }
@@ -124,81 +134,150 @@ void *large_allocate(size_t size, size_t align, bool *zero)
 void large_free(void *p, size_t size, size_t align)
 {
     size_t bytes = large_good_size(size);
+    if (unit_is_freed(p))
+        misuse_free(p, size, align, "double free", NULL);
     count_live((size_t)-1, -bytes);
-    put(p, (struct range){p, bytes}, size, align);
+    pages_give(SPACE_BLOCKS, p, run_size(bytes));
+    pages_purge_aged();
 }
 
-static void shrink(char *p, size_t old_bytes, size_t new_bytes)
+/* ---- resizing ------------------------------------------------------------------------------------------------------------ */
+
+/* Makes memory free again. */
+static void leave(char *p, size_t run, bool is_clean, bool is_lost)
 {
-    struct range tail = {p + new_bytes, old_bytes - new_bytes};
-    count_live(0, -tail.size);
-    if (tail.size < CACHED_MIN)
-        release(tail);
+    if (!is_clean && !is_lost) {
+        pages_give(SPACE_BLOCKS, p, run);
+        return;
+    }
+    memory_discharge(run);
+    if (is_lost)
+        pages_give_lost(SPACE_BLOCKS, p, run);
     else
-        put(tail.start, tail, tail.size, 0);
+        pages_give_clean(SPACE_BLOCKS, p, run);
 }
 
-/* Without moving: into what is cached behind it, or into addresses that are free. */
-static bool grow_in_place(char *p, size_t old_bytes, size_t new_bytes, bool zeroed)
+/* What is free behind a block, or was never used. */
+static bool take_behind(char *end, size_t more, bool *zero)
 {
-    size_t more = new_bytes - old_bytes;
-    if (!cache_take_at(p + old_bytes, more))
-        return memory_extend(p, old_bytes, new_bytes);
-    if (zeroed)
-        memset(p + old_bytes, 0, more);
-    return true;
-}
-
-bool large_resize_in_place(void *p, size_t old_size, size_t new_size, size_t align, bool zeroed)
-{
-    size_t old_bytes = large_good_size(old_size), new_bytes = large_good_size(new_size);
-    if (new_bytes == old_bytes)
+    if (pages_take_at(SPACE_BLOCKS, end, more, zero))
         return true;
-    if (new_bytes == 0)
+    if (!memory_charge(more))
         return false;
-    if (new_bytes < old_bytes) {
-        shrink(p, old_bytes, new_bytes);
-        return true; /* the alignment of the larger size is a multiple of the smaller one's */
-    }
-    if (((uintptr_t)p & (align - 1)) != 0 || !grow_in_place(p, old_bytes, new_bytes, zeroed))
+    lock_acquire(LOCK_GROWTH);
+    bool taken = reservation_next(SPACE_BLOCKS) == end && reservation_extend(SPACE_BLOCKS, more) &&
+                 provide_ends(end, more) && reservation_take(SPACE_BLOCKS, more) != NULL;
+    lock_release(LOCK_GROWTH);
+    if (!taken)
+        memory_discharge(more);
+    *zero = true;
+    return taken;
+}
+
+static bool resize_in_place(char *p, size_t old_bytes, size_t new_bytes, size_t align, bool zeroed)
+{
+    size_t old_run = run_size(old_bytes), new_run = run_size(new_bytes);
+    bool zero = true;
+    if (new_run < old_run)
+        pages_give(SPACE_BLOCKS, p + new_run, old_run - new_run);
+    if (new_run > old_run && (((uintptr_t)p & (align - 1)) != 0 || !take_behind(p + old_run, new_run - old_run, &zero)))
         return false;
-    count_live(0, new_bytes - old_bytes);
+    if (zeroed && new_bytes > old_bytes)
+        clear(p + old_bytes, (zero && new_run > old_run ? old_run : new_bytes) - old_bytes);
     return true;
 }
 
-void *large_reserve(size_t size, size_t align)
+/* Where a block moves to. */
+struct place {
+    char *start; /* NULL: there is none */
+    size_t size;
+    bool is_clean;
+    bool on_credit; /* to be had only because the block lends what it is charged: it may move by its pages alone */
+};
+
+static struct place take_place(size_t size, size_t align, bool clean)
 {
-    size_t bytes = large_good_size(size);
-    size_t natural = large_natural_align(size) > align ? large_natural_align(size) : align;
-    /* With as many addresses behind it, so that a block which grows in steps moves when it has doubled. */
-    void *p = bytes == 0 ? NULL : memory_reserve(bytes, natural, bytes);
-    if (p == NULL)
-        errno = ENOMEM;
-    return p;
+    bool zero = true;
+    char *start = clean ? take_clean(size, align) : take(size, align, &zero);
+    return (struct place){start, size, zero, false};
 }
 
-void large_unreserve(void *p, size_t size) { memory_unreserve(p, large_good_size(size)); }
+/* A block that has been resized may be again: as much behind it stays free, if there is so much. By its pages, it takes no more than
+ * the larger of the two. */
+static struct place find_place(size_t old_run, size_t new_run, size_t align)
+{
+    bool clean = old_run >= MOVED_TO_CLEAN;
+    struct place place = take_place(2 * new_run, align, clean);
+    if (place.start == NULL)
+        place = take_place(new_run, align, false);
+    if (place.start == NULL && pages_reclaim(new_run))
+        place = take_place(new_run, align, false);
+    if (place.start == NULL && old_run >= MOVED_MIN) {
+        memory_discharge(old_run);
+        place = take_place(new_run, align, true);
+        memory_charge_anyway(old_run);
+        place.on_credit = true;
+    }
+    return place;
+}
 
-bool large_move(void *from, size_t old_size, void *to, size_t new_size)
+/* By its pages if they are many, or else by its bytes. Room behind the block moves with it: it stays one mapping as it grows, and can
+ * be moved again. False: the block is as it was. */
+static bool move(char *from, size_t old_bytes, const struct place *place, size_t new_run)
+{
+    size_t old_run = run_size(old_bytes);
+    bool lost = false,
+         moved = place->is_clean && old_run >= MOVED_MIN && os_move(from, old_run, place->start, place->size, &lost);
+    if (!moved && (lost || place->on_credit)) {
+        leave(place->start, place->size, place->is_clean, lost);
+        return false;
+    }
+    if (!moved)
+        memcpy(place->start, from, old_bytes);
+    leave(from, old_run, moved, lost);
+    if (place->size > new_run)
+        leave(place->start + new_run, place->size - new_run, place->is_clean, false);
+    return true;
+}
+
+static void *resize_elsewhere(char *p, size_t old_bytes, size_t new_bytes, size_t align, bool zeroed, bool recorded)
+{
+    size_t old_run = run_size(old_bytes), new_run = run_size(new_bytes);
+    struct place place = find_place(old_run, new_run, align);
+    char *to = place.start;
+    if (to == NULL)
+        return NULL;
+    if (recorded && !unit_record(to, new_bytes)) {
+        leave(to, place.size, place.is_clean, false);
+        return NULL;
+    }
+    if (recorded)
+        (void)unit_forget(p); /* before it is free: then another block may begin there */
+    if (!move(p, old_bytes, &place, new_run)) {
+        if (recorded) {
+            (void)unit_forget(to);
+            (void)unit_record(p, old_bytes);
+        }
+        return NULL;
+    }
+    if (zeroed)
+        clear(to + old_bytes, (place.is_clean ? old_run : new_bytes) - old_bytes);
+    return to;
+}
+
+void *large_resize(void *p, size_t old_size, size_t new_size, size_t align, bool zeroed, bool recorded)
 {
     size_t old_bytes = large_good_size(old_size), new_bytes = large_good_size(new_size);
-    if (!memory_move(from, old_bytes, to, new_bytes) &&
-        !(reclaim(new_bytes) && memory_move(from, old_bytes, to, new_bytes))) {
-        errno = ENOMEM;
-        return false;
-    }
-    advise_huge(to, new_bytes);
+    pages_purge_aged();
+    if (new_bytes == 0 || (recorded && new_bytes > BLOCK_MAX))
+        return fail();
+    void *resized = p;
+    if (!resize_in_place(p, old_bytes, new_bytes, align, zeroed))
+        resized = resize_elsewhere(p, old_bytes, new_bytes, align, zeroed, recorded);
+    else if (recorded)
+        (void)unit_record(p, new_bytes); /* in the table that it has */
+    if (resized == NULL)
+        return fail();
     count_live(0, new_bytes - old_bytes);
-    return true;
-}
-
-void *large_resize(void *p, size_t old_size, size_t new_size, size_t align, bool zeroed)
-{
-    if (large_resize_in_place(p, old_size, new_size, align, zeroed))
-        return p;
-    void *to = large_reserve(new_size, align);
-    if (to == NULL || large_move(p, old_size, to, new_size))
-        return to;
-    large_unreserve(to, new_size);
-    return NULL;
+    return resized;
 }

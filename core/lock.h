@@ -5,15 +5,16 @@
 #define ALLOC_LOCK_H
 
 #include "os/os.h"
+#include "reservation.h"
 
 #define HEAP_LOCKS 16 /* shared by all heaps */
 
 enum lock {
-    LOCK_GROWTH, /* regions and metadata */
-    LOCK_POOL,   /* slabs without an owner, and map blocks */
-    LOCK_LARGE,  /* cached large blocks */
-    LOCK_HEAPS,  /* the list of heaps */
-    LOCK_HEAP,   /* the first of HEAP_LOCKS */
+    LOCK_GROWTH,                     /* reservations and regions */
+    LOCK_POOL,                       /* slabs set aside, and map blocks */
+    LOCK_HEAPS,                      /* the list of heaps */
+    LOCK_PAGES,                      /* the first of SPACES: a space's free runs */
+    LOCK_HEAP = LOCK_PAGES + SPACES, /* the first of HEAP_LOCKS */
     LOCK_COUNT = LOCK_HEAP + HEAP_LOCKS
 };
 

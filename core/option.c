@@ -9,7 +9,7 @@
 #define AGE_MAX INT32_MAX /* ages are compared as signed differences of 32 bits */
 
 _Atomic size_t option_values[OPTION_COUNT] = {
-    [OPTION_HUGE_PAGES] = HUGE_PAGES_AUTO,          [OPTION_PURGE_AGE] = 100,  [OPTION_CACHE_LIMIT] = (size_t)32 << 20,
+    [OPTION_HUGE_PAGES] = HUGE_PAGES_AUTO,          [OPTION_PURGE_AGE] = 500,  [OPTION_CACHE_LIMIT] = (size_t)32 << 20,
     [OPTION_LARGE_CACHE_LIMIT] = (size_t)384 << 20, [OPTION_MAPPED_LIMIT] = 0, [OPTION_VERBOSITY] = 1,
 };
 

@@ -10,7 +10,7 @@
  * What other threads free goes to a bitmap of its own (slab.remote), whatever the slab.
  *
  * A slab is
- *   pooled      in no heap; bin is NULL
+ *   pooled      in no heap; bin is NULL. Set aside, if there was no memory for its maps
  *   current     its bin allocates from it; only its owner looks at it
  *   parked      owned, not listed
  *   available   owned and listed in its bin, because it has enough free slots to be worth taking up again
@@ -30,7 +30,7 @@
 struct bin;
 struct heap;
 
-enum slab_state { SLAB_POOLED, SLAB_CURRENT, SLAB_PARKED, SLAB_AVAILABLE };
+enum slab_state { SLAB_POOLED, SLAB_CURRENT, SLAB_PARKED, SLAB_AVAILABLE, SLAB_SET_ASIDE };
 
 /* A slab's number: its region and its index, 0 for none. Half the size of a pointer. */
 typedef uint32_t slab_id;
@@ -56,10 +56,7 @@ struct slab {
         struct map *local; /* bitmap: what the owner freed; owner only */
     };
     _Atomic uint32_t countdown; /* local frees until the owner looks; the owner writes it, last of all in a free */
-    union {
-        uint32_t armed;     /* what countdown would be with no slot in freed or local */
-        uint32_t pooled_at; /* of a pooled slab: when it came in, in milliseconds */
-    };
+    uint32_t armed;             /* what countdown would be with no slot in freed or local */
     _Atomic uint32_t notify_at; /* the remote.pushed at which whoever pushes looks */
     _Atomic uint32_t granted;   /* slots ever handed out: the lowest ones */
     struct map *remote;         /* what other threads freed */

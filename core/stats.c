@@ -1,5 +1,6 @@
 #include "stats.h"
 
+#include "lock.h"
 #include "os/os.h"
 #include "slab.h"
 
@@ -36,6 +37,22 @@ size_t stats_remote_frees(void)
         for (uint32_t i = region_first_slab(region); i < region->slab_end; i++)
             count += atomic_load_explicit(&slab_remote((struct slab *)region + i)->pushed, memory_order_relaxed);
     return count;
+}
+
+size_t stats_fresh_slabs(void)
+{
+    size_t count = 0;
+    lock_acquire(LOCK_GROWTH);
+    for (enum slab_kind kind = 0; kind < SLAB_KINDS; kind++)
+        count += reservation_left((enum space)kind) >> kind_shift(kind);
+    lock_release(LOCK_GROWTH);
+    return count;
+}
+
+size_t stats_reserved(void)
+{
+    return reservation_reserved(SPACE_SMALL) + reservation_reserved(SPACE_LARGE) + reservation_reserved(SPACE_HUGE) +
+           reservation_reserved(SPACE_BLOCKS) + reservation_reserved(SPACE_META);
 }
 
 size_t stats_regions(void)

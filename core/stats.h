@@ -23,4 +23,10 @@ size_t stats_remote_frees(void);
 
 size_t stats_regions(void);
 
+/* Bytes of addresses. */
+size_t stats_reserved(void);
+
+/* Slabs for which there are addresses that never served. */
+size_t stats_fresh_slabs(void);
+
 #endif

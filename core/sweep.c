@@ -35,7 +35,7 @@ static void give_back_run(const struct heap *heap, uint32_t end)
     size_t slot_size = class_slot_size(slab->class), page = os_page_size();
     size_t low = round_up(heap->sweep.run * slot_size, page), high = end * slot_size & ~(page - 1);
     if (low < high)
-        memory_give_back(slab_start(slab) + low, high - low);
+        (void)memory_purge(slab_start(slab) + low, high - low);
 }
 
 /* As far as one map word tells: to the end of a run of free slots, or over what is not free to the start of the next one. */

@@ -135,7 +135,7 @@ TEST_F(Purge, AgedSlabsGoBackOneByOne)
     for (; rounds < cached && statistics().cached_bytes >= large_slab; rounds++) {
         const size_t before = statistics().slabs_cached;
         cache_slabs(96 * KiB, {8192, 0});
-        EXPECT_LE(before, statistics().slabs_cached + 4);
+        EXPECT_LE(before, statistics().slabs_cached + 12); // two for each slow path
     }
     EXPECT_LT(statistics().cached_bytes, large_slab) << rounds;
 }

@@ -200,18 +200,19 @@ TEST_F(Stats, OfClassesAddUpToTheTotals)
     });
 }
 
-// A region has 2^11 - 4 small slabs or 2^6 - 1 large ones behind its tables; each of them is in one state.
-TEST_F(Stats, SlabsOfAllStatesAreThoseOfTheRegions)
+// A slab that served once is in one of the states for ever, and no other is.
+TEST_F(Stats, SlabsThatServedAreInOneStateEach)
 {
-    in_every_state([](const char *state, const Population &) {
+    size_t most = 0;
+    in_every_state([&](const char *state, const Population &) {
         const struct alloc_stats stats = statistics();
-        const size_t slabs = stats.slabs_current + stats.slabs_parked + stats.slabs_available + stats.slabs_cached +
-                             stats.slabs_purged + stats.slabs_fresh;
-        bool is_possible = false;
-        for (size_t small = 0; small <= stats.regions; small++)
-            is_possible |= slabs == small * 2044 + (stats.regions - small) * 63;
-        EXPECT_TRUE(is_possible) << slabs << " slabs in " << stats.regions << " regions, " << state;
+        const size_t in_use = stats.slabs_current + stats.slabs_parked + stats.slabs_available;
+        const size_t served = in_use + stats.slabs_cached + stats.slabs_purged;
+        EXPECT_GE(served, most) << state;
+        EXPECT_GE(stats.reserved_bytes, stats.slab_bytes + stats.cached_bytes + stats.large_live_bytes) << state;
+        most = served;
     });
+    EXPECT_GT(most, 0u);
 }
 
 // ---- what the kernel says -----------------------------------------------------------------------------------------------
@@ -256,11 +257,10 @@ testing::AssertionResult grew_alike(size_t before, size_t after, size_t other_be
 void expect_committed(const struct alloc_stats &first, const struct alloc_stats &now, const Mapped &mapped_first,
                       const Mapped &mapped_now)
 {
-    constexpr size_t slab = 2 * MiB; // at most
+    constexpr size_t slab = 2 * MiB;      // at most
+    constexpr size_t ahead = 5 * 2 * MiB; // writable before it is used; what is purged stays so
     EXPECT_LE(now.committed_bytes + mapped_first.writable,
-              first.committed_bytes + first.slabs_purged * slab + mapped_now.writable);
-    EXPECT_LE(first.committed_bytes + mapped_now.writable,
-              now.committed_bytes + now.slabs_purged * slab + mapped_first.writable);
+              first.committed_bytes + first.slabs_purged * slab + mapped_now.writable + ahead);
 }
 
 // The estimate may be wrong by the tables and maps that the library keeps, and by pages of which only a part was handed out:
@@ -279,7 +279,8 @@ TEST_F(Stats, AreWhatTheKernelSays)
                 before = now;
                 first = stats;
             }
-            EXPECT_TRUE(grew_alike(first.reserved_bytes, stats.reserved_bytes, before.size, now.size, MiB)) << state;
+            EXPECT_TRUE(grew_alike(first.reserved_bytes, stats.reserved_bytes, before.size, now.size, 3 * MiB))
+                << state; // a table of addresses
             expect_committed(first, stats, before, now);
             EXPECT_TRUE(grew_alike(first.resident_estimate, stats.resident_estimate, before.resident, now.resident,
                                    stats.resident_estimate / 20 + 4 * MiB))
@@ -336,11 +337,11 @@ TEST_F(Stats, LargeBlocksAreCounted)
     EXPECT_EQ(now.large_live, before.large_live + 1);
     EXPECT_EQ(now.large_live_bytes, before.large_live_bytes + 3 * MiB);
     EXPECT_EQ(now.large_cached, 1u);
-    EXPECT_EQ(now.large_cached_bytes, 604 * KiB);
+    EXPECT_EQ(now.large_cached_bytes, 640 * KiB) << "whole units of 64 KiB";
     other = alloc_realloc(other, 3 * MiB, 2 * MiB);
     now = statistics();
     EXPECT_EQ(now.large_live_bytes, before.large_live_bytes + 2 * MiB);
-    EXPECT_EQ(now.large_cached_bytes, 604 * KiB + MiB);
+    EXPECT_EQ(now.large_cached_bytes, 640 * KiB + MiB);
     const size_t cached = now.large_cached;
     EXPECT_EQ(alloc_trim(), 1);
     now = statistics();

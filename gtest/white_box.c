@@ -1,15 +1,13 @@
 #include "white_box.h"
 
-#include "cache.h"
 #include "check.h"
 #include "heap.h"
 #include "large.h"
 #include "memory.h"
+#include "pages.h"
 #include "pool.h"
 
 #include <stdio.h>
-
-#define META_SIZE ((size_t)8 << 20) /* what region.c reserves at a time */
 
 /* ---- arithmetic -------------------------------------------------------------------------------------------------- */
 
@@ -173,6 +171,10 @@ void engine_validate(void)
         for (size_t index = region_first_slab(region); index < region->slab_end; index++)
             if (atomic_load(&region_slab(region, index)->bin) != NULL)
                 check_slab_quiet(region_slab(region, index));
+#if ALLOC_DEBUG
+    for (enum space space = 0; space < SPACES; space++)
+        pages_check(space);
+#endif
 }
 
 size_t engine_slot_number(const void *slot)
@@ -209,48 +211,41 @@ size_t engine_map_bytes(bool is_large, size_t class_number)
     return map_bytes(slab_capacity(kind_of(is_large), class_number));
 }
 
-size_t engine_committed_bytes(void) { return atomic_load(&memory_counts.committed); }
+size_t engine_committed_bytes(void) { return atomic_load(&memory_counts.charged); }
 
-/* Takes all that is left of what is reserved for metadata: the reservations before are committed whole then, and a new
- * one to COMMIT_SIZE. */
-static bool use_up_metadata(void)
+static bool is_same(const char *what, size_t counted, size_t there)
 {
-    size_t step = COMMIT_SIZE / 32;
-    char *last = meta_allocate(step, 64);
-    for (size_t taken = 0; last != NULL && taken <= META_SIZE; taken += step) {
-        char *next = meta_allocate(step, 64);
-        if (next != last + step)
-            return next != NULL;
-        last = next;
-    }
-    return false;
+    if (counted != there)
+        (void)fprintf(stderr, "%s: %zu bytes are counted, there are %zu\n", what, counted, there);
+    return counted == there;
 }
 
 bool engine_memory_is_accounted(void)
 {
-    if (!use_up_metadata())
-        return false;
-    struct pool_counts pool = pool_count();
-    size_t fresh[SLAB_KINDS];
-    region_count_fresh(fresh);
-    size_t large = large_count().live_bytes + cache_count().bytes;
-    size_t reserved = large, committed = large;
-    for (enum slab_kind kind = 0; kind < SLAB_KINDS; kind++)
-        committed -= pool.purged[kind] * kind_size(kind);
+    static const char *const names[] = {"small slabs", "large slabs", "huge slabs", "large blocks"};
+    size_t slabs[SPACES] = {0}, pooled[SPACES] = {0}, charged = large_count().live_bytes;
     for (struct region *region = region_newest(); region != NULL; region = region->next) {
-        size_t size = (size_t)region->slab_end << region->slab_shift;
-        reserved += size;
-        committed += round_up(size - fresh[region->kind] * kind_size(region->kind), COMMIT_SIZE);
-        fresh[region->kind] = 0; /* the newest of a kind has them all */
+        slabs[region->kind] += (size_t)region->slab_end << region->slab_shift;
+        for (size_t index = region_first_slab(region); index < region->slab_end; index++)
+            if (atomic_load(&region_slab(region, index)->bin) == NULL &&
+                region_slab(region, index)->state != SLAB_SET_ASIDE)
+                pooled[region->kind] += kind_size(region->kind);
+            else
+                charged += kind_size(region->kind);
     }
-    size_t metadata = atomic_load(&memory_counts.reserved) - reserved;
-    reserved += round_up(metadata, META_SIZE);
-    committed += round_up(metadata, META_SIZE) - META_SIZE + COMMIT_SIZE;
-    bool is_accounted = reserved == atomic_load(&memory_counts.reserved) && committed == engine_committed_bytes();
-    if (!is_accounted)
-        (void)fprintf(stderr, "counted %zu and %zu bytes, there are %zu reserved and %zu committed\n",
-                      atomic_load(&memory_counts.reserved), engine_committed_bytes(), reserved, committed);
-    return is_accounted;
+    bool is_accounted = true;
+    for (enum space space = 0; space < SPACES; space++) {
+        struct pages_counts pages = pages_count(space);
+        size_t free = pages.dirty + pages.clean + pages.released;
+        charged += pages.dirty;
+        if (space == SPACE_BLOCKS)
+            pooled[space] = slabs[space] = free + large_count().live_bytes; /* of whole units */
+        is_accounted &= is_same(names[space], free, space == SPACE_BLOCKS ? free : pooled[space]);
+        is_accounted &=
+            is_same(names[space], reservation_reserved(space), slabs[space] - pages.released + reservation_left(space));
+    }
+    charged += reservation_reserved(SPACE_META) - reservation_left(SPACE_META);
+    return is_same("charged", atomic_load(&memory_counts.charged), charged) && is_accounted;
 }
 
 /* ---- heaps ------------------------------------------------------------------------------------------------------- */

@@ -1,7 +1,8 @@
 /* What the engine asks of the operating system, and nothing else: one file per system implements it (os_linux.c).
  *
- * Memory goes through three states:   reserved (addresses only) --commit--> usable, zero --purge--> usable, contents
- * undefined, holding no memory unless it is locked. What is not committed stays out of core dumps. Sizes and addresses are multiples of the page size. Nothing here is called with a heap's lock held.
+ * Memory goes through three states:   reserved (addresses only) --commit--> usable, zero --purge--> the same.
+ * What is not committed stays out of core dumps. Sizes and addresses are multiples of the page size. Nothing here is
+ * called with a heap's lock held.
  */
 #ifndef ALLOC_OS_H
 #define ALLOC_OS_H
@@ -13,24 +14,25 @@
 
 size_t os_page_size(void);
 
-/* Addresses without memory, a multiple of `align`. Leaves `room` bytes of addresses free behind them if it can, so that
- * os_extend may succeed. NULL when there are none. */
+/* Addresses without memory, a multiple of `align`. Leaves `room` bytes of addresses free behind them, so that
+ * os_reserve_at may succeed there; NULL when there is no such place. */
 void *os_reserve(size_t size, size_t align, size_t room);
+/* The same at an address. False: addresses are short; or, *is_taken, something is there already. */
+bool os_reserve_at(void *start, size_t size, bool *is_taken);
 /* Makes reserved addresses usable. False when the system refuses; they stay reserved. */
 bool os_commit(void *start, size_t size);
-/* reserve + commit in one step, for whole mappings. */
+/* reserve + commit in one step. */
 void *os_map(size_t size, size_t align);
-/* Gives the memory back, keeps the addresses usable. */
-void os_purge(void *start, size_t size);
-/* Makes usable addresses reserved again: unlike purged ones, they count against no limit of the system's. False: they stay
- * usable. */
-bool os_decommit(void *start, size_t size);
-/* Gives memory and addresses back. */
-void os_release(void *start, size_t size);
-/* Moves the pages of a mapping to reserved addresses, where it becomes `new_size` long. False: nothing moved. */
-bool os_move(void *from, size_t size, void *to, size_t new_size);
-/* Extends a mapping where it lies. False: it is as it was. */
-bool os_extend(void *start, size_t old_size, size_t new_size);
+/* Addresses that can be read, as zero; os_commit lets them be written. */
+void *os_map_zero(size_t size);
+/* Gives the memory back and keeps the addresses usable, zero. False when the system refuses: all is as it was. */
+bool os_purge(void *start, size_t size);
+/* Gives memory and addresses back. False: all is as it was. */
+bool os_release(void *start, size_t size);
+/* Moves the pages of a usable place to another, where all that is more becomes zero. What they leave is usable and zero; or if they
+ * did not move, where they were to go is usable, with undefined contents. *lost: that other place is gone, the system did not let
+ * it stay. */
+bool os_move(void *from, size_t size, void *to, size_t new_size, bool *lost);
 /* Keeps memory out of core dumps. Advice. */
 void os_dont_dump(void *start, size_t size);
 /* Whether huge pages may back this memory. Advice. */

@@ -20,9 +20,17 @@
 #endif
 #endif
 
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000 /* Linux 4.17 */
+#endif
 #ifndef MADV_DONTNEED_LOCKED
 #define MADV_DONTNEED_LOCKED 24 /* Linux 5.18 */
 #endif
+
+/* No call of the engine's that succeeds changes errno, whatever the system said in between; who fails sets it at last. So
+ * every function here that asks the system begins with this. */
+static inline void restore_errno(const int *saved) { errno = *saved; }
+#define KEEP_ERRNO __attribute__((cleanup(restore_errno))) const int saved_errno = errno
 
 size_t os_page_size(void) { return (size_t)getpagesize(); }
 
@@ -39,12 +47,13 @@ static void *map_at(uintptr_t hint, size_t size, int protection)
     return p == MAP_FAILED ? NULL : p;
 }
 
-/* Maps at the next aligned address below the last one, or not at all. */
-static void *map_below(size_t size, size_t align, int protection)
+/* Maps at the next aligned address below the last one that leaves `room` free behind it, or not at all. */
+static void *map_below(size_t size, size_t align, size_t room, int protection)
 {
     uintptr_t last = atomic_load_explicit(&lowest, memory_order_relaxed);
+    size_t below = size + room;
     /* Without a hint the kernel stays within ADDRESS_BITS; one near the top would ask it for more, where it has more. */
-    void *p = map_at(last > size ? (last - size) & ~(align - 1) : 0, size, protection);
+    void *p = map_at(last > below ? (last - below) & ~(align - 1) : 0, size, protection);
     if (p == NULL)
         return NULL;
     atomic_store_explicit(&lowest, (uintptr_t)p, memory_order_relaxed);
@@ -74,104 +83,120 @@ static void *map_wide(size_t size, size_t align, int protection)
     return wide + before;
 }
 
-static void *map_aligned(size_t size, size_t align, int protection)
+static void *map_aligned(size_t size, size_t align, size_t room, int protection)
 {
     if (align <= os_page_size())
         return map_at(0, size, protection);
-    void *p = map_below(size, align, protection);
+    void *p = map_below(size, align, room, protection);
     if (p == NULL) /* the address was taken: once more, below where the kernel went instead */
-        p = map_below(size, align, protection);
-    return p != NULL ? p : map_wide(size, align, protection);
+        p = map_below(size, align, room, protection);
+    return p != NULL || room != 0 ? p : map_wide(size, align, protection);
 }
 
-static void advise(void *start, size_t size, int advice)
+static void advise(void *start, size_t size, int advice) { madvise(start, size, advice); }
+
+void os_dont_dump(void *start, size_t size)
 {
-    int saved = errno;
-    madvise(start, size, advice);
-    errno = saved;
+    KEEP_ERRNO;
+    advise(start, size, MADV_DONTDUMP);
 }
-
-void os_dont_dump(void *start, size_t size) { advise(start, size, MADV_DONTDUMP); }
 
 void *os_reserve(size_t size, size_t align, size_t room)
 {
-    char *start = room == 0 ? NULL : map_aligned(size + room, align, PROT_NONE);
-    if (start != NULL)
-        unmap_part(start + size, room);
-    else
-        start = map_aligned(size, align, PROT_NONE);
+    KEEP_ERRNO;
+    char *start = size + room < size ? NULL : map_aligned(size, align, room, PROT_NONE);
     if (start != NULL)
         os_dont_dump(start, size);
     return start;
 }
 
+bool os_reserve_at(void *start, size_t size, bool *is_taken)
+{
+    KEEP_ERRNO;
+    /* Kernels before 4.17 take the address as a hint. */
+    void *p = mmap(start, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+    *is_taken = p == MAP_FAILED ? errno == EEXIST : p != start;
+    if (p == start)
+        os_dont_dump(start, size);
+    else if (p != MAP_FAILED)
+        munmap(p, size);
+    return p == start;
+}
+
+/* Maps usable memory over what is there, which goes. */
+static bool map_over(void *start, size_t size)
+{
+    return mmap(start, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) !=
+           MAP_FAILED;
+}
+
 bool os_commit(void *start, size_t size)
 {
-    if (mprotect(start, size, PROT_READ | PROT_WRITE) != 0)
-        return false;
+    KEEP_ERRNO;
+    if (mprotect(start, size, PROT_READ | PROT_WRITE) != 0) /* a sandbox may refuse this alone; a limit means it */
+        return errno != ENOMEM && map_over(start, size);
     advise(start, size, MADV_DODUMP);
     return true;
 }
 
-void *os_map(size_t size, size_t align) { return map_aligned(size, align, PROT_READ | PROT_WRITE); }
-
-void os_purge(void *start, size_t size)
+void *os_map(size_t size, size_t align)
 {
-    int saved = errno;
-    if (madvise(start, size, MADV_DONTNEED) != 0) /* refused where memory is locked */
-        madvise(start, size, MADV_DONTNEED_LOCKED);
-    errno = saved;
+    KEEP_ERRNO;
+    return map_aligned(size, align, 0, PROT_READ | PROT_WRITE);
 }
 
-bool os_decommit(void *start, size_t size)
+void *os_map_zero(size_t size)
 {
-    int saved = errno;
-    /* The addresses stay taken while they are mapped anew. */
-    void *p = mmap(start, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-    errno = saved;
-    if (p == MAP_FAILED)
-        return false;
-    os_dont_dump(start, size);
-    return true;
+    KEEP_ERRNO;
+    void *p = map_at(0, size, PROT_READ);
+    if (p != NULL) {
+        os_dont_dump(p, size);
+        os_huge_pages(p, size, false);
+    }
+    return p;
 }
 
-void os_release(void *start, size_t size)
+bool os_purge(void *start, size_t size)
 {
-    int saved = errno;
-    uintptr_t released = (uintptr_t)start; /* pairs of map and release use the same addresses again */
-    atomic_compare_exchange_strong_explicit(&lowest, &released, released + size, memory_order_relaxed,
-                                            memory_order_relaxed);
-    /* The kernel may refuse to cut a mapping in two when there are too many: the memory at least goes back. */
-    if (munmap(start, size) != 0)
-        os_purge(start, size);
-    errno = saved;
+    KEEP_ERRNO;
+    /* The first is refused where memory is locked; both may be where the program is confined. */
+    return madvise(start, size, MADV_DONTNEED) == 0 || madvise(start, size, MADV_DONTNEED_LOCKED) == 0 ||
+           map_over(start, size);
 }
 
-/* Asks by growing it: only that looks whether a range is one mapping, which the program may have split by giving advice
- * on a part of it. */
+/* The kernel may refuse to cut a mapping in two when there are too many. */
+bool os_release(void *start, size_t size)
+{
+    KEEP_ERRNO;
+    return munmap(start, size) == 0;
+}
+
+/* Asks by growing it: only that looks whether a range is one mapping, which an earlier move may have split. */
 static bool is_one_mapping(void *start, size_t size)
 {
     size_t page = os_page_size();
     if (mremap(start, size, size + page, 0) == MAP_FAILED)
-        return errno != EFAULT;
+        return errno != EFAULT && errno != ENOSYS && errno != EPERM;
     munmap((char *)start + size, page);
     return true;
 }
 
-bool os_move(void *from, size_t size, void *to, size_t new_size)
+bool os_move(void *from, size_t size, void *to, size_t new_size, bool *lost)
 {
-    /* Asked first, because older kernels drop the target before they find that the source cannot be moved. Moved and
-     * extended in one step, or it would be two mappings from then on. */
-    return is_one_mapping(from, size) && mremap(from, size, new_size, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED;
-}
-
-bool os_extend(void *start, size_t old_size, size_t new_size)
-{
-    return mremap(start, old_size, new_size, 0) != MAP_FAILED;
+    KEEP_ERRNO;
+    *lost = false;
+    /* Asked first, because older kernels drop the target before they find that the source cannot be moved. */
+    if (!is_one_mapping(from, size))
+        return false;
+    /* Extended in the same step, or it would be two mappings from then on, which cannot be moved again. */
+    bool moved = mremap(from, size, new_size, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED;
+    *lost = moved ? !map_over(from, size) : !map_over(to, new_size);
+    return moved;
 }
 
 void os_huge_pages(void *start, size_t size, bool wanted)
 {
+    KEEP_ERRNO;
     advise(start, size, wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }
 
@@ -191,9 +216,8 @@ static uintptr_t self(void) { return (uintptr_t)&identity; }
 static void futex(struct os_lock *lock, int operation, uint32_t value)
 {
     uint32_t *half = (uint32_t *)&lock->holder + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__); /* with the lowest bit */
-    int saved = errno;
+    KEEP_ERRNO;
     syscall(SYS_futex, half, operation | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
-    errno = saved;
 }
 
 static bool lock_try(struct os_lock *lock, uintptr_t holder)
@@ -292,14 +316,16 @@ static void start(void) { have_exit_key = pthread_key_create(&exit_key, os_event
 
 void os_start(void) { pthread_once(&once, start); }
 
-os_thread os_thread_self(void) { return (os_thread)syscall(SYS_gettid); }
+os_thread os_thread_self(void)
+{
+    KEEP_ERRNO;
+    return (os_thread)syscall(SYS_gettid);
+}
 
 bool os_thread_has_ended(os_thread thread)
 {
-    int saved = errno;
-    bool ended = syscall(SYS_tgkill, getpid(), thread, 0) != 0 && errno == ESRCH; /* signal 0 only asks */
-    errno = saved;
-    return ended;
+    KEEP_ERRNO;
+    return syscall(SYS_tgkill, getpid(), thread, 0) != 0 && errno == ESRCH; /* signal 0 only asks */
 }
 
 bool os_at_thread_exit(void *subject) { return have_exit_key && pthread_setspecific(exit_key, subject) == 0; }
@@ -310,6 +336,7 @@ bool os_at_thread_exit(void *subject) { return have_exit_key && pthread_setspeci
 
 uint32_t os_milliseconds(void)
 {
+    KEEP_ERRNO;
     struct timespec now = {0};
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
     return (uint32_t)now.tv_sec * 1000 + (uint32_t)now.tv_nsec / 1000000;
@@ -317,6 +344,7 @@ uint32_t os_milliseconds(void)
 
 uint64_t os_thread_nanoseconds(void)
 {
+    KEEP_ERRNO;
     struct timespec taken = {0};
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &taken);
     return (uint64_t)taken.tv_sec * 1000000000 + (uint64_t)taken.tv_nsec;
@@ -336,10 +364,9 @@ const char *os_environment(const char *variable)
 
 void os_write(const char *line, size_t length)
 {
-    int saved = errno;
+    KEEP_ERRNO;
     ssize_t written = write(STDERR_FILENO, line, length);
     (void)written; /* nobody is left to tell */
-    errno = saved;
 }
 
 _Noreturn void os_fatal(const char *line, size_t length)

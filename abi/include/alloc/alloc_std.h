@@ -137,7 +137,7 @@ enum alloc_option {
     /* Since 1.1. */
     ALLOC_OPTION_HUGE_PAGES = 0,  /* enum alloc_huge_pages (in the environment: off, auto, always); auto. For memory
                                      reserved from then on */
-    ALLOC_OPTION_PURGE_AGE = 1,   /* milliseconds that cached memory stays, up to 2^31 - 1; 100. 0: nothing is cached */
+    ALLOC_OPTION_PURGE_AGE = 1,   /* milliseconds that cached memory stays, up to 2^31 - 1; 500. 0: nothing is cached */
     ALLOC_OPTION_CACHE_LIMIT = 2, /* bytes of empty slabs cached, by the whole process; 32 MiB */
     ALLOC_OPTION_LARGE_CACHE_LIMIT = 3, /* bytes of freed blocks above 512 KiB cached, by the whole process; 384 MiB */
     ALLOC_OPTION_MAPPED_LIMIT = 4, /* bytes that may be usable at a time, cached ones included; an allocation beyond

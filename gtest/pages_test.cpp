@@ -1,0 +1,264 @@
+// The page heap: large blocks of all sizes and alignments in random order, alone and in many threads, while the system refuses
+// whatever it may refuse. After every step the runs are whole and merged (debug builds), no block has another's bytes, and in the
+// end all memory is free.
+#include "os_faults.h"
+#include "support.h"
+#include "white_box.h"
+
+#include <atomic>
+#include <fstream>
+#include <sys/resource.h>
+#include <thread>
+
+namespace
+{
+
+using namespace support;
+
+struct Block {
+    char *start;
+    Request request;
+    size_t mark;
+};
+
+class Schedule
+{
+  public:
+    explicit Schedule(uint64_t number) : random(number), next_mark(number * 1'000'003) {}
+    ~Schedule()
+    {
+        while (!blocks.empty())
+            give(blocks.size() - 1);
+    }
+    Schedule(const Schedule &) = delete;
+    Schedule &operator=(const Schedule &) = delete;
+
+    void step()
+    {
+        switch (blocks.size() < 4 ? 0 : random.below(5)) {
+        case 0:
+        case 1:
+            take();
+            break;
+        case 2:
+            change(random.below(blocks.size()));
+            break;
+        default:
+            give(random.below(blocks.size()));
+        }
+        if (random.one_in(32))
+            alloc_purge();
+    }
+
+  private:
+    static constexpr size_t edge_bytes = 64;
+
+    // Of 64 KiB units, or nearly; now and then as large as an alignment.
+    Request any_request()
+    {
+        const size_t size = 513 * KiB + random.below(size_t{1} << (16 + random.below(7)));
+        const size_t aligns[] = {0, 16, 4096, 64 * KiB, 1 * MiB, 4 * MiB};
+        return {size, aligns[random.below(std::size(aligns))]};
+    }
+
+    void mark(Block &block)
+    {
+        block.mark = next_mark++;
+        fill(block.start, edge_bytes, block.mark);
+        fill(block.start + block.request.size - edge_bytes, edge_bytes, block.mark);
+    }
+
+    void expect_mark(const Block &block) const
+    {
+        EXPECT_TRUE(holds(block.start, edge_bytes, block.mark)) << block.request;
+        EXPECT_TRUE(holds(block.start + block.request.size - edge_bytes, edge_bytes, block.mark)) << block.request;
+    }
+
+    void take()
+    {
+        Block block = {nullptr, any_request(), 0};
+        const bool zeroed = random.one_in(2);
+        block.start = static_cast<char *>(!zeroed ? allocate(block.request)
+                                          : block.request.align == 0
+                                              ? alloc_zalloc(block.request.size)
+                                              : alloc_zalloc_aligned(block.request.size, block.request.align));
+        if (block.start == nullptr)
+            return;
+        const size_t align = block.request.align != 0 ? block.request.align : power_at_or_above(block.request.size);
+        EXPECT_EQ(reinterpret_cast<uintptr_t>(block.start) % align, 0u) << block.request;
+        EXPECT_TRUE(!zeroed || is_zero(block.start, 0, block.request.size)) << block.request;
+        mark(block);
+        blocks.push_back(block);
+    }
+
+    void change(size_t i)
+    {
+        Block &block = blocks[i];
+        const size_t size = any_request().size;
+        char *moved = static_cast<char *>(resize(block.start, block.request, size));
+        if (moved == nullptr) {
+            EXPECT_GT(size, block.request.size) << "to become smaller needs nothing";
+            expect_mark(block);
+            return;
+        }
+        block.start = moved;
+        EXPECT_TRUE(holds(block.start, edge_bytes, block.mark)) << block.request << " to " << size;
+        block.request.size = size;
+        mark(block);
+    }
+
+    void give(size_t i)
+    {
+        expect_mark(blocks[i]);
+        release(blocks[i].start, blocks[i].request);
+        std::swap(blocks[i], blocks.back());
+        blocks.pop_back();
+    }
+
+    Random random;
+    size_t next_mark;
+    std::vector<Block> blocks;
+};
+
+void expect_all_free()
+{
+    while (alloc_purge() != 0)
+        ;
+    engine_validate();
+    EXPECT_TRUE(engine_memory_is_accounted());
+}
+
+TEST(Pages, AreWholeAfterEveryStep)
+{
+    expect_in_child([] {
+        {
+            Schedule schedule(seed());
+            for (size_t i = 0; i < repetitions(1500); i++) {
+                schedule.step();
+                engine_validate();
+            }
+        }
+        expect_all_free();
+    });
+}
+
+// One call of the system's is refused, then the next one a few steps later.
+TEST(Pages, LoseNothingWhateverIsRefused)
+{
+    const uint64_t number = seed();
+    expect_in_child([number] {
+        Random random(number);
+        {
+            Schedule schedule(number);
+            for (size_t i = 0; i < repetitions(2000); i++) {
+                os_faults_arm(static_cast<long>(1 + random.below(4)), random.one_in(4));
+                schedule.step();
+                os_faults_disarm();
+                engine_validate();
+            }
+        }
+        expect_all_free();
+    });
+}
+
+#if ALLOC_THREADS
+
+TEST(Pages, ServeManyThreads)
+{
+    const uint64_t number = seed();
+    expect_in_child([number] {
+        std::vector<std::thread> threads;
+        for (uint64_t i = 1; i <= 8; i++)
+            threads.emplace_back([number, i] {
+                Schedule schedule(number + i);
+                for (size_t step = 0; step < repetitions(1500); step++)
+                    schedule.step();
+            });
+        for (std::thread &thread : threads)
+            thread.join();
+        expect_all_free();
+    });
+}
+
+#endif
+
+// ---- limits on addresses -------------------------------------------------------------------------------------------------
+
+// Bytes that can be had as blocks of a size under a limit on addresses, of a process that used nothing before.
+size_t usable_under(size_t limit, Request request)
+{
+    int ends[2] = {-1, -1};
+    EXPECT_EQ(pipe(ends), 0);
+    expect_in_child([&] {
+        const rlimit addresses = {process_bytes("/proc/self/status", "VmSize:") + limit, RLIM_INFINITY};
+        EXPECT_EQ(setrlimit(RLIMIT_AS, &addresses), 0);
+        size_t count = 0;
+        void **last = nullptr;
+        while (void *block = allocate(request)) {
+            *static_cast<void **>(block) = last;
+            last = static_cast<void **>(block);
+            count++;
+        }
+        while (last != nullptr) { // whatever the child still does needs some
+            void *block = last;
+            last = static_cast<void **>(*last);
+            release(block, request);
+        }
+        const size_t bytes = count * request.size;
+        EXPECT_EQ(write(ends[1], &bytes, sizeof bytes), static_cast<ssize_t>(sizeof bytes));
+    });
+    size_t bytes = 0;
+    EXPECT_EQ(read(ends[0], &bytes, sizeof bytes), static_cast<ssize_t>(sizeof bytes));
+    close(ends[0]);
+    close(ends[1]);
+    return bytes;
+}
+
+TEST(Addresses, ThatAreFewAreUsedNearlyAllAndMoreOfThemForMore)
+{
+    if (TEST_SANITIZED || ALLOC_DEBUG)
+        GTEST_SKIP() << "what watches the library takes more addresses than the library";
+    for (Request request : {Request{64, 0}, {20'000, 16}, {100'000, 16}, {600'000, 16}}) {
+        size_t least = 0;
+        for (size_t limit = 16 * MiB; limit <= 1024 * MiB; limit += limit / 4) {
+            const size_t usable = usable_under(limit, request);
+            EXPECT_GE(usable, least) << request << " under " << limit / MiB << " MiB";
+            EXPECT_GE(usable + 8 * MiB, limit * 8 / 10) << request << " under " << limit / MiB << " MiB";
+            least = usable;
+        }
+    }
+}
+
+// ---- mappings ----------------------------------------------------------------------------------------------------------------
+
+size_t count_mappings()
+{
+    std::ifstream maps("/proc/self/maps");
+    size_t count = 0;
+    for (std::string line; std::getline(maps, line);)
+        count++;
+    return count;
+}
+
+TEST(Mappings, AreFewHoweverManyBlocksThereAre)
+{
+    if (TEST_SANITIZED)
+        GTEST_SKIP() << "a sanitizer has mappings of its own";
+    expect_in_child([] {
+        const size_t before = count_mappings(), count = repetitions(20'000);
+        const Request request = {600'000, 16};
+        std::vector<void *> blocks;
+        for (size_t i = 0; i < count; i++)
+            blocks.push_back(allocate(request));
+        EXPECT_LT(count_mappings(), before + 40);
+        for (size_t i = 0; i < count; i += 2)
+            release(blocks[i], request);
+        while (alloc_purge() != 0)
+            ;
+        EXPECT_LT(count_mappings(), before + 40);
+        for (size_t i = 1; i < count; i += 2)
+            release(blocks[i], request);
+    });
+}
+
+} // namespace
