@@ -9,6 +9,7 @@ without a regression, 1 with one, 2 where nothing could be measured, and 3 where
 import argparse
 import os
 import pathlib
+import re
 import sys
 
 sys.dont_write_bytecode = True  # the sources may be read-only, and are no place for caches
@@ -142,6 +143,12 @@ def parse_arguments():
     parser.add_argument("--threshold", type=float, default=5.0, metavar="PERCENT",
                         help="with --baseline: a smaller change is no difference; 5 otherwise")
     arguments = parser.parse_args()
+    try:
+        re.compile(arguments.filter)
+    except re.error as error:
+        parser.error(f"--filter {arguments.filter!r}: {error}")
+    if arguments.baseline and arguments.repetitions is None:  # fewer could not give a verdict
+        arguments.repetitions = FULL["repetitions"]
     for name, value in (QUICK if arguments.quick else FULL).items():
         if getattr(arguments, name) is None:
             setattr(arguments, name, value)

@@ -210,6 +210,11 @@ class Runner(unittest.TestCase):
         self.assertEqual(log.count("bench_alloc_malloc.programs program/x"), 18)
         self.assertTrue((self.build_dir / "candidate/bench/pairs.md").exists())
 
+    def test_a_bad_regular_expression_is_no_regression(self):
+        done = self.run_it("--filter", "(")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--filter '('", done.stderr)
+
     def test_the_exit_status_tells_whether_there_is_a_regression(self):
         for rate, arguments, status in (("6e8", [], 0), ("5e8", [], 0), ("4e8", ["--threshold=30"], 0), ("4e8", [], 1)):
             self.assertEqual(self.compare_builds(rate, *arguments).returncode, status, (rate, arguments))

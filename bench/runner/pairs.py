@@ -27,8 +27,10 @@ def compare(entries, threshold):
             ratio = stats.estimate([results.nanoseconds(candidate) / results.nanoseconds(baseline)
                                     for baseline, candidate in pairs], stats.PAIR_CONFIDENCE)
             before, after = ([entry[i] for entry in pairs] for i in (0, 1))
+            is_enough = stats.attainable_confidence(len(pairs)) >= stats.PAIR_CONFIDENCE
             compared.append({
-                "name": name, "pairs": len(pairs), "ratio": ratio, "verdict": stats.judge(ratio, threshold),
+                "name": name, "pairs": len(pairs), "ratio": ratio,
+                "verdict": stats.judge(ratio, threshold) if is_enough else "undecided",
                 "baseline": results.analyse_allocator(before), "candidate": results.analyse_allocator(after),
             })
     return compared
@@ -63,10 +65,12 @@ def markdown(compared, context, threshold):
                      report.format_time(after["time"].median), report.describe_ratio(workload["ratio"]),
                      f"{memory:.2f}", SIGNS[workload["verdict"]]])
     confidence = min(stats.PAIR_CONFIDENCE, stats.attainable_confidence(context["repetitions"]))
+    few = ("" if stats.attainable_confidence(context["repetitions"]) >= stats.PAIR_CONFIDENCE else
+           f" So few pairs cannot show anything with {stats.PAIR_CONFIDENCE:.0%} confidence: all is undecided.")
     about = [f"- {name} {build['version']}: {build['library']}" for name, build in context["allocators"].items()]
     return "\n".join([
         "### Two builds compared", "", conclude(compared, threshold), "", report.markdown(rows), "",
         f"Medians of {context['repetitions']} pairs. Ratio of the candidate's time to the baseline's, with its "
         f"{confidence:.0%} confidence interval (bootstrap): \"slower\" and \"faster\" where all of it lies beyond "
-        f"{threshold:.1%}, \"no difference\" where none of it does, else undecided. Memory: the same of the peak.", "",
+        f"{threshold:.1%}, \"no difference\" where none of it does, else undecided. Memory: the same of the peak.{few}", "",
         *about, f"- {context['processor']}, {context['processors']} processors, {context['kernel']}", ""])

@@ -29,6 +29,12 @@ class Pairs(unittest.TestCase):
         self.assertEqual(compared["verdict"], "slower")
         self.assertAlmostEqual(compared["ratio"].median, 1.2)
 
+    def test_so_few_pairs_that_no_interval_is_wide_enough_show_nothing(self):
+        for count, verdict in ((3, "undecided"), (7, "undecided"), (8, "slower")):
+            compared, = compare(w=(STEADY[:count], [time * 1.3 for time in STEADY[:count]]))
+            self.assertEqual(compared["verdict"], verdict, count)
+        self.assertEqual(pairs.exit_status(compare(w=(STEADY[:3], [13.0] * 3))), pairs.TOO_NOISY)
+
     def test_only_repetitions_that_both_finished_are_pairs(self):
         entries = [entry("w", "baseline", 10, 0), entry("w", "candidate", 20, 1), entry("w", "baseline", 10, 2),
                    entry("w", "candidate", 30, 2)]
