@@ -169,7 +169,12 @@ void alloc_stats_json(void (*write)(void *context, const char *text, size_t leng
 {
     struct writer writer = {write, context, "{"};
     struct alloc_stats stats = collect();
+    char program[16], text[48];
+    os_program(program);
+    (void)snprintf(text, sizeof text, ", \"program\": \"%s\"", program);
     put_number(&writer, "version", ALLOC_VERSION);
+    put_number(&writer, "process", os_process());
+    put_text(&writer, text);
     put_number(&writer, "regions", stats.regions);
     put_number(&writer, "reserved_bytes", stats.reserved_bytes);
     put_number(&writer, "committed_bytes", stats.committed_bytes);
@@ -208,16 +213,33 @@ void alloc_stats_json(void (*write)(void *context, const char *text, size_t leng
 
 /* ---- at exit ------------------------------------------------------------------------------------------------------- */
 
-static void to_standard_error(void *context, const char *text, size_t length)
+/* A line, as long as it can be: every class in use. */
+#define LINE_MAX ((size_t)32 << 10)
+
+struct line {
+    char *text;
+    size_t length;
+};
+
+static void to_line(void *context, const char *text, size_t length)
 {
-    (void)context;
-    os_write(text, length);
+    struct line *line = context;
+    if (length > LINE_MAX - line->length)
+        length = LINE_MAX - line->length;
+    memcpy(line->text + line->length, text, length);
+    line->length += length;
 }
 
+/* In one piece, so that lines of processes which end at the same time do not mix. */
 OS_AT_EXIT static void at_exit(void)
 {
     if (option(OPTION_VERBOSITY) < 2)
         return;
-    os_write("alloc: ", 7);
-    alloc_stats_json(to_standard_error, NULL);
+    struct line line = {os_map(LINE_MAX, os_page_size()), 0};
+    if (line.text == NULL)
+        return;
+    to_line(&line, "alloc: ", 7);
+    alloc_stats_json(to_line, &line);
+    os_write(line.text, line.length);
+    (void)os_release(line.text, LINE_MAX);
 }

@@ -3,6 +3,7 @@
  * A slot's size is in its slab's header; that of a large block in a table beside it (units.h). What the program passes to
  * the sized frees saves the way through the header, and is checked.
  */
+#define _GNU_SOURCE /* RTLD_NEXT */
 #include "alloc/alloc_gp.h"
 
 #include "check.h"
@@ -11,6 +12,7 @@
 #include "option.h"
 #include "units.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,10 +36,10 @@ HOT size_t last_of_object(size_t size) { return (size - 1) | object_mask(size); 
 /* To a power of two, as glibc's memalign. */
 static size_t round_up_align(size_t align)
 {
-    return align > ALIGN_MAX ? align : (size_t)1 << log2_ceil(align + (align == 0));
+    return align > (SIZE_MAX >> 2) ? align : (size_t)1 << log2_ceil(align + (align == 0));
 }
 
-static bool is_valid_align(size_t align) { return is_power_of_two(align) && align <= ALIGN_MAX; }
+static bool is_valid_align(size_t align) { return is_power_of_two(align); }
 
 /* ---- allocate ------------------------------------------------------------------------------------------------------ */
 
@@ -203,10 +205,11 @@ static OUT_OF_LINE void free_checked_cold(const char *function, void *p, size_t 
 {
     const struct slab *slab = slab_known(p);
     size_t bytes = slab == NULL ? unit_recorded(p) : 0;
-    size += size == 0;
-    align = align == 0 ? object_mask(size) + 1 : round_up_align(align); /* as memalign does */
-    bool has_slot = last_byte_has_slot(last_byte(size, align));
-    bool is_right = slab != NULL ? has_slot && class_aligned(last_byte(size, align)) == slab->class
+    size_t bytes_asked = size + (size == 0);
+    size_t align_asked = align == 0 ? object_mask(bytes_asked) + 1 : round_up_align(align); /* as memalign does */
+    size_t last = last_byte(bytes_asked, align_asked);
+    bool has_slot = last_byte_has_slot(last);
+    bool is_right = slab != NULL ? has_slot && class_aligned(last) == slab->class
                                  : bytes == 0 || (!has_slot && large_good_size(size) == bytes);
     if (!is_right)
         report_size(function, p, size, align);
@@ -248,9 +251,13 @@ static void *resize_large(void *p, size_t old_bytes, size_t size)
     return resized;
 }
 
-/* Of the C library, if it is glibc: a block from before alloc was there is resized by who knows its size.
- * NOLINTNEXTLINE(bugprone-reserved-identifier) */
-void *__libc_realloc(void *ptr, size_t size) __attribute__((weak));
+/* Of the C library, if it is glibc: a block from before alloc was there is resized by who knows its size. */
+static OUT_OF_LINE void *realloc_elsewhere(void *p, size_t size)
+{
+    void *(*function)(void *, size_t);
+    *(void **)&function = dlsym(RTLD_NEXT, "__libc_realloc");
+    return function == NULL ? fail(ENOMEM) : function(p, size);
+}
 
 static void *reallocate(void *p, size_t size)
 {
@@ -259,7 +266,7 @@ static void *reallocate(void *p, size_t size)
     if (holds == 0 && (region_known(p) || unit_is_freed(p)))
         misuse("realloc", p, 0, UNSIZED, "not allocated", NULL);
     if (holds == 0)
-        return __libc_realloc != NULL ? __libc_realloc(p, size) : fail(ENOMEM);
+        return realloc_elsewhere(p, size);
     size_t last = last_of_object(size);
     bool to_slot = last_byte_has_slot(last);
     if (slab != NULL)
@@ -268,7 +275,12 @@ static void *reallocate(void *p, size_t size)
         return p;
     if (slab == NULL && !to_slot)
         return resize_large(p, holds, size);
+    int saved = errno;
     void *moved = alloc_gp_malloc(size);
+    if (moved == NULL && size <= holds) { /* the block as it is holds what is asked for */
+        errno = saved;
+        return p;
+    }
     if (moved == NULL)
         return NULL;
     memcpy(moved, p, holds < size ? holds : size);

@@ -20,7 +20,7 @@ static void *fail(int error)
     return NULL;
 }
 
-static bool is_valid_align(size_t align) { return is_power_of_two(align) && align <= ALIGN_MAX; }
+static bool is_valid_align(size_t align) { return is_power_of_two(align); }
 
 static void *allocate_large(size_t size, size_t align, bool zeroed)
 {

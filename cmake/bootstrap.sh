@@ -1,7 +1,8 @@
 #!/bin/sh
 # From a fresh machine to a result, in one command.
 #
-#   sh cmake/bootstrap.sh test             every test, under every preset
+#   sh cmake/bootstrap.sh test             the tests of the release build that need little: minutes, and a few packages
+#   sh cmake/bootstrap.sh test --all       every test, under every preset, with real programs and the dashboard's page
 #   sh cmake/bootstrap.sh bench [ARG...]   the comparison with other allocators; ARGs go to bench/run.py (--quick, ...)
 #
 # What is missing is installed with apt-get; where all is there, nothing is installed and no privilege is needed.
@@ -13,6 +14,7 @@ cd "$(dirname "$0")/.."
 # ends in .h a header that the C++ compiler finds, any other a command; cmake must also understand our presets.
 build_needs='cmake=cmake ninja=ninja-build cc=gcc c++=g++ python3=python3'
 test_needs='pkg-config=pkg-config readelf=binutils'
+test_few_wants='gtest/gtest.h=libgtest-dev benchmark/benchmark.h=libbenchmark-dev'
 test_wants='gtest/gtest.h=libgtest-dev benchmark/benchmark.h=libbenchmark-dev abidiff=abigail-tools
     clang-tidy-14=clang-tidy clang-format-14=clang-format spin=spin valgrind=valgrind
     node=nodejs npm=npm chromium=chromium rustc=rustc
@@ -22,6 +24,11 @@ test_wants='gtest/gtest.h=libgtest-dev benchmark/benchmark.h=libbenchmark-dev ab
 bench_wants='gtest/gtest.h=libgtest-dev benchmark/benchmark.h=libbenchmark-dev jemalloc/jemalloc.h=libjemalloc-dev
     mimalloc.h=libmimalloc-dev gperftools/tcmalloc.h=libgoogle-perftools-dev node=nodejs npm=npm
     sqlite3=sqlite3 redis-server=redis-server redis-benchmark=redis-tools /usr/bin/shasum=perl'
+
+usage() {
+    sed -n 's/^#   sh/usage: sh/p' "$0" >&2
+    exit 2
+}
 
 say() {
     printf '\n== %s\n' "$*"
@@ -88,10 +95,12 @@ build() {
     cmake --preset "$1" && cmake --build --preset "$1"
 }
 
+# run_tests WANTS PRESET...
 run_tests() {
-    provide "$build_needs $test_needs" "$test_wants"
+    provide "$build_needs $test_needs" "$1"
+    shift
     passed=0 failed=0 skipped=0 summary='' unbuilt='' with_failures=''
-    for preset in release debug single-threaded asan tsan; do
+    for preset in "$@"; do
         results=build/$preset/tests.xml
         say "Preset $preset: configure, build and test; results in $results"
         rm -f "$results"
@@ -145,14 +154,27 @@ run_bench() {
 
 case ${1-} in
 test)
-    run_tests
+    case ${2-} in
+    --all)
+        run_tests "$test_wants" release debug single-threaded asan tsan
+        ;;
+    '')
+        status=0
+        run_tests "$test_few_wants" release || status=$?
+        echo "Left out: the debug, single-threaded and sanitizer builds; and, of the release build, what needs packages that are not here:
+lint, the model, real programs, Rust, other compilers, the dashboard's page. All of it: sh cmake/bootstrap.sh test --all"
+        exit $status
+        ;;
+    *)
+        usage
+        ;;
+    esac
     ;;
 bench)
     shift
     run_bench "$@"
     ;;
 *)
-    sed -n 's/^#   sh/usage: sh/p' "$0" >&2
-    exit 2
+    usage
     ;;
 esac

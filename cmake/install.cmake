@@ -32,3 +32,8 @@ foreach(pc IN LISTS pc_files)
     configure_file("${PROJECT_SOURCE_DIR}/pkgconfig/${pc}.in" ${pc} @ONLY)
     install(FILES "${CMAKE_CURRENT_BINARY_DIR}/${pc}" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 endforeach()
+
+if(PROJECT_IS_TOP_LEVEL AND NOT TARGET uninstall)
+    add_custom_target(uninstall VERBATIM COMMAND "${CMAKE_COMMAND}" "-DMANIFEST=${CMAKE_BINARY_DIR}/install_manifest.txt"
+        -P "${PROJECT_SOURCE_DIR}/cmake/uninstall.cmake")
+endif()

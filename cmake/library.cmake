@@ -6,7 +6,7 @@
 #   alloc::alloc      one of the two: the shared one where ALLOC_SHARED says so, or BUILD_SHARED_LIBS if that is not set
 #   alloc::malloc         liballoc_malloc.so, the same under the names of malloc and operator new too: to link, or to preload
 #   alloc::malloc_static  liballoc_malloc.a, for executables
-#   alloc_internals       alloc::static and the core's headers, for tests
+#   alloc_internals       the objects of alloc::static and the core's headers, for tests
 include(CheckLinkerFlag)
 
 if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR NOT CMAKE_SIZEOF_VOID_P EQUAL 8)
@@ -37,17 +37,20 @@ endif()
 
 # No jump tables: the proof of loop-freedom follows every edge of a function's graph. The fast paths are written for
 # -O2; -O3 would only make them longer. No vectors of two words: a free stores two, and packing them first costs more.
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES) # of a project that includes this one
+    set(optimization -O2 -DNDEBUG)
+endif()
 function(alloc_add_objects name)
     add_library(${name} OBJECT ${ARGN})
     set_target_properties(${name} PROPERTIES
         C_STANDARD 11 C_STANDARD_REQUIRED ON C_VISIBILITY_PRESET hidden POSITION_INDEPENDENT_CODE ON)
     target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/core" "${PROJECT_SOURCE_DIR}/abi/include")
-    target_compile_definitions(${name} PRIVATE
+    target_compile_definitions(${name} PRIVATE ALLOC_NO_FORTIFY
         ALLOC_THREADS=$<BOOL:${ALLOC_THREADS}> ALLOC_DEBUG=$<BOOL:${ALLOC_DEBUG}>)
     target_compile_options(${name} PRIVATE
         -fno-plt -fno-semantic-interposition -ftls-model=initial-exec -fno-jump-tables
         -fno-tree-slp-vectorize
-        $<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:-O2>
+        ${optimization} $<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:-O2>
         $<$<BOOL:${PROJECT_IS_TOP_LEVEL}>:-Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes>)
 endfunction()
 
@@ -61,16 +64,39 @@ endfunction()
 alloc_add_objects(alloc_objects ${alloc_sources})
 add_library(alloc_shared SHARED $<TARGET_OBJECTS:alloc_objects>)
 alloc_set_exports(alloc_shared abi/alloc.map)
-add_library(alloc_static STATIC $<TARGET_OBJECTS:alloc_objects>)
+
+# A static library is one object of which only the interface can be named: a program may have a map_take of its own.
+function(alloc_add_archive target)
+    set(whole "${CMAKE_CURRENT_BINARY_DIR}/${target}.o")
+    add_custom_command(OUTPUT "${whole}" VERBATIM COMMAND_EXPAND_LISTS
+        COMMAND "${CMAKE_C_COMPILER}" -r -nostdlib -o "${whole}" ${ARGN}
+        COMMAND "${CMAKE_OBJCOPY}" --localize-hidden "${whole}"
+        DEPENDS ${ARGN} COMMENT "Making one object of ${target}")
+    set_source_files_properties("${whole}" PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
+    add_library(${target} STATIC "${whole}")
+endfunction()
+
+set(static_objects $<TARGET_OBJECTS:alloc_objects>)
+if(ALLOC_THREADS)
+    alloc_add_objects(alloc_no_fork_objects "${PROJECT_SOURCE_DIR}/core/os/os_linux_no_fork.c")
+    list(APPEND static_objects $<TARGET_OBJECTS:alloc_no_fork_objects>)
+    target_sources(alloc_shared PRIVATE $<TARGET_OBJECTS:alloc_no_fork_objects>)
+endif()
+alloc_add_archive(alloc_static ${static_objects})
 
 # abi/alloc_malloc.c contains abi/alloc_gp.c. A sanitizer has a malloc of its own.
 set(alloc_kinds shared static)
 if(NOT CMAKE_C_FLAGS MATCHES "-fsanitize")
     list(APPEND alloc_kinds malloc malloc_static)
     alloc_add_objects(alloc_malloc_objects "${PROJECT_SOURCE_DIR}/abi/alloc_malloc.c")
-    target_compile_options(alloc_malloc_objects PRIVATE -fno-builtin)
+    # Exceptions of operator new pass through, and not every processor has unwind tables for C unless asked.
+    target_compile_options(alloc_malloc_objects PRIVATE -fno-builtin -fexceptions)
     set(objects $<FILTER:$<TARGET_OBJECTS:alloc_objects>,EXCLUDE,/alloc_gp> $<TARGET_OBJECTS:alloc_malloc_objects>)
     add_library(alloc_malloc SHARED ${objects})
+    set(static_objects ${objects})
+    if(ALLOC_THREADS)
+        list(APPEND static_objects $<TARGET_OBJECTS:alloc_no_fork_objects>)
+    endif()
     if(ALLOC_THREADS)
         alloc_add_objects(alloc_fork_objects "${PROJECT_SOURCE_DIR}/core/os/os_linux_fork.c")
         target_sources(alloc_malloc PRIVATE $<TARGET_OBJECTS:alloc_fork_objects>)
@@ -84,7 +110,7 @@ if(NOT CMAKE_C_FLAGS MATCHES "-fsanitize")
         target_link_options(alloc_malloc PRIVATE ${layout})
         set_property(TARGET alloc_malloc APPEND PROPERTY LINK_DEPENDS "${PROJECT_SOURCE_DIR}/abi/alloc_malloc.ld")
     endif()
-    add_library(alloc_malloc_static STATIC ${objects})
+    alloc_add_archive(alloc_malloc_static ${static_objects})
     # Weakly named: a program linked without shared libraries would leave it out, and operator new could not throw.
     target_link_options(alloc_malloc_static INTERFACE $<$<LINK_LANGUAGE:CXX>:LINKER:-u,_ZSt17__throw_bad_allocv>)
 endif()
@@ -114,8 +140,15 @@ else()
     add_library(alloc::alloc ALIAS alloc_static)
 endif()
 
+# The same objects, of which everything can be named.
+add_library(alloc_named STATIC EXCLUDE_FROM_ALL $<TARGET_OBJECTS:alloc_objects>)
+if(ALLOC_THREADS)
+    target_sources(alloc_named PRIVATE $<TARGET_OBJECTS:alloc_no_fork_objects>)
+    target_link_libraries(alloc_named PRIVATE Threads::Threads)
+endif()
+target_include_directories(alloc_named INTERFACE "${PROJECT_SOURCE_DIR}/abi/include")
 add_library(alloc_internals INTERFACE)
-target_link_libraries(alloc_internals INTERFACE alloc_static)
+target_link_libraries(alloc_internals INTERFACE alloc_named)
 target_include_directories(alloc_internals INTERFACE "${PROJECT_SOURCE_DIR}/core")
 target_compile_definitions(alloc_internals INTERFACE
     ALLOC_THREADS=$<BOOL:${ALLOC_THREADS}> ALLOC_DEBUG=$<BOOL:${ALLOC_DEBUG}>)

@@ -5,8 +5,7 @@
 
 #include <errno.h>
 
-_Alignas(HEAP_ALIGN) struct heap heap_none;
-_Alignas(HEAP_ALIGN) struct heap heap_late;
+struct heap heap_none, heap_late;
 
 #if ALLOC_THREADS
 _Thread_local struct bin *own_bins = heap_none.bins;
@@ -327,9 +326,9 @@ struct heap_counts heap_count(void)
 
 void *bin_refill(struct bin *bin)
 {
-    if (heap_of(bin)->number != 0)
+    if (heap_self()->number != 0)
         return bin_refill_owned(bin);
-    size_t class = bin_class(bin);
+    size_t class = (size_t)(bin - own_bins);
     struct heap *heap = heap_adopt();
     void *p = heap == NULL ? allocate_late(class) : allocate_owned(&heap->bins[class]);
     if (p == NULL)

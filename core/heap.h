@@ -46,12 +46,14 @@ extern _Thread_local struct bin *own_bins __attribute__((tls_model("initial-exec
 extern struct bin *own_bins;
 #endif
 
+/* Of a bin of a thread's heap. Not of heap_none and heap_late, which lie where the linker puts them: it does not always give what
+ * an object asks for beyond a page. */
 static inline struct heap *heap_of(const struct bin *bin)
 {
     return (struct heap *)((uintptr_t)bin & ~(uintptr_t)(HEAP_ALIGN - 1));
 }
 
-static inline struct heap *heap_self(void) { return heap_of(own_bins); }
+static inline struct heap *heap_self(void) { return (struct heap *)((char *)own_bins - offsetof(struct heap, bins)); }
 
 /* Whether a bin is the calling thread's. It may be marked (BIN_CALLED), or NULL: then it is not. */
 static inline bool bin_is_own(const struct bin *bin) { return ((uintptr_t)bin ^ (uintptr_t)own_bins) < HEAP_ALIGN; }

@@ -17,6 +17,9 @@
 #define MOVED_MIN      ((size_t)1 << 20)
 #define MOVED_TO_CLEAN ((size_t)16 << 20)
 
+/* Of any address that a program can have. */
+#define ALIGN_POSSIBLE ((size_t)1 << (ADDRESS_BITS - 2))
+
 OS_SMALL_STATE static struct {
     _Atomic size_t live, live_bytes;
 } counts;
@@ -59,7 +62,7 @@ static void *take_fresh(size_t size, size_t align)
     lock_acquire(LOCK_GROWTH);
     char *next = reservation_next(SPACE_BLOCKS);
     size_t skipped = -(uintptr_t)next & (align - 1);
-    if (!reservation_extend(SPACE_BLOCKS, skipped + size)) {
+    if (skipped > WINDOW || !reservation_extend(SPACE_BLOCKS, skipped + size)) {
         skipped = 0;
         next = reservation_begin(SPACE_BLOCKS, size, align) ? reservation_next(SPACE_BLOCKS) : NULL;
     }
@@ -122,7 +125,7 @@ void *large_allocate(size_t size, size_t align, bool zeroed)
     size_t bytes = large_good_size(size);
     bool zero;
     pages_purge_aged();
-    void *p = bytes == 0 ? NULL : take_or_reclaim(run_size(bytes), align, &zero);
+    void *p = bytes == 0 || align > ALIGN_POSSIBLE ? NULL : take_or_reclaim(run_size(bytes), align, &zero);
     if (p == NULL)
         return fail();
     if (zeroed && !zero)

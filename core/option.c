@@ -40,7 +40,7 @@ bool option_set(size_t option, size_t value)
 /* Decimal digits, and K, M or G for powers of 1024. */
 static bool parse_number(const char *text, size_t *value)
 {
-    static const char units[] = "KMG";
+    static const char units[] = "KkMmGg";
     size_t number = 0;
     if (*text < '0' || *text > '9')
         return false;
@@ -50,7 +50,7 @@ static bool parse_number(const char *text, size_t *value)
             return false;
     const char *unit = *text == '\0' ? NULL : strchr(units, *text);
     if (unit != NULL) {
-        if (__builtin_mul_overflow(number, (size_t)1024 << (10 * (unit - units)), &number))
+        if (__builtin_mul_overflow(number, (size_t)1024 << (10 * ((unit - units) / 2)), &number))
             return false;
         text++;
     }
@@ -64,7 +64,7 @@ static bool parse(enum option option, const char *text)
     for (value = 0; value < 3; value++)
         if (options[option].words[value] != NULL && strcmp(text, options[option].words[value]) == 0)
             return option_set(option, value);
-    return options[option].words[0] == NULL && parse_number(text, &value) && option_set(option, value);
+    return parse_number(text, &value) && option_set(option, value);
 }
 
 static void report_ignored(enum option option, const char *value)

@@ -65,7 +65,7 @@ bool reservation_extend(enum space space, size_t size)
         return true;
     if (reservation->end == NULL)
         return false;
-    size_t more = size - left, wanted = step(space);
+    size_t more = round_up(size - left, os_page_size()), wanted = step(space);
     return (more < wanted && (extend_by(space, wanted) || (more < wanted / 8 && extend_by(space, wanted / 8)))) ||
            extend_by(space, more);
 }
@@ -85,6 +85,7 @@ static bool begin_with(enum space space, size_t size, size_t align, size_t room)
 bool reservation_begin(enum space space, size_t size, size_t align)
 {
     size_t wanted = step(space);
+    size = round_up(size, os_page_size());
     if (align < WINDOW)
         align = WINDOW;
     return (size < wanted && begin_with(space, wanted, align, ROOM)) || begin_with(space, size, align, ROOM) ||

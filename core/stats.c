@@ -15,6 +15,8 @@ static void add_slab(struct slab_stats *stats, struct slab *slab, const struct s
     stats->touched += kind == SLAB_HUGE || touched > kind_size(kind) ? kind_size(kind) : touched;
     stats->capacity += glance->capacity;
     stats->free += glance->free;
+    size_t used = glance->state == SLAB_CURRENT ? glance->granted : glance->capacity - glance->free;
+    stats->used += used * class_slot_size(glance->class);
 }
 
 struct slab_stats stats_of_slabs(size_t class)

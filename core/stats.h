@@ -11,6 +11,7 @@ struct slab_stats {
     size_t bytes;    /* of these slabs */
     size_t touched;  /* of these bytes: what was ever handed out */
     size_t capacity; /* slots */
+    size_t used;     /* bytes of slots that are not known to be free */
     size_t free;     /* slots that are known to be free: those of current slabs are not */
 };
 

@@ -14,6 +14,7 @@ namespace json
 
 struct Value {
     size_t number = 0;
+    std::string text;
     std::map<std::string, Value> members;
     std::vector<Value> elements;
 
@@ -48,6 +49,8 @@ class Parser
             });
         else if (take('['))
             list(']', [&] { result.elements.push_back(value()); });
+        else if (skip_space(); at < text.size() && text[at] == '"')
+            result.text = string();
         else
             result.number = number();
         return result;
@@ -67,7 +70,8 @@ class Parser
     {
         expect('"');
         const size_t start = at;
-        while (at < text.size() && (std::isalnum(static_cast<unsigned char>(text[at])) != 0 || text[at] == '_'))
+        while (at < text.size() && (std::isalnum(static_cast<unsigned char>(text[at])) != 0 ||
+                                    std::string("_-.").find(text[at]) != std::string::npos))
             at++;
         std::string name = text.substr(start, at - start);
         if (at == text.size() || text[at++] != '"')

@@ -166,12 +166,14 @@ TEST_P(Options, AreWhatTheEnvironmentSays)
                                        {"0002", 2},
                                        {"7", 7},
                                        {"3K", 3 * KiB},
+                                       {"3k", 3 * KiB},
                                        {"64M", 64 * MiB},
+                                       {"32m", 32 * MiB},
                                        {"1G", 1024 * MiB},
                                        {"2147483647", INT32_MAX},
                                        {"17179869183G", 17179869183 * 1024 * MiB},
                                        {"18446744073709551615", SIZE_MAX}};
-    const std::vector<Said> words = {{"off", 0}, {"auto", 1}, {"always", 2}};
+    const std::vector<Said> words = {{"off", 0}, {"auto", 1}, {"always", 2}, {"0", 0}, {"1", 1}, {"2", 2}};
     for (const Said &said : option.number == ALLOC_OPTION_HUGE_PAGES ? words : numbers) {
         if (said.value > option.most)
             continue;
@@ -190,7 +192,6 @@ TEST_P(Options, IgnoreWhatTheEnvironmentSaysWrongly)
                                               "1.5",
                                               "1e9",
                                               "0x10",
-                                              "32m",
                                               "1KB",
                                               "K",
                                               "1 K",
@@ -200,7 +201,7 @@ TEST_P(Options, IgnoreWhatTheEnvironmentSaysWrongly)
                                               "18446744073709551616",
                                               "17179869184G",
                                               std::string(5000, '9')};
-    const std::vector<std::string> words = {"on", "0", "1", "OFF", "auto ", "always,off", "autoo", "aut"};
+    const std::vector<std::string> words = {"on", "3", "-1", "OFF", "auto ", "always,off", "autoo", "aut"};
     std::vector<std::string> wrong = {"", "junk", "%s%n%s", "1\n2", "\x1b[2J", "\xff\xfe", std::string(100000, 'x')};
     const auto &more = option.number == ALLOC_OPTION_HUGE_PAGES ? words : numbers;
     wrong.insert(wrong.end(), more.begin(), more.end());

@@ -201,7 +201,7 @@ TEST(GoodSizeAligned, WastesAQuarterAtMost)
 
 TEST(GoodSizeAligned, IsZeroForAnInvalidAlignment)
 {
-    for (size_t align : {size_t{0}, size_t{3}, size_t{24}, 2 * ALLOC_ALIGN_MAX, SIZE_MAX})
+    for (size_t align : {size_t{0}, size_t{3}, size_t{24}, 3 * ALLOC_ALIGN_MAX, SIZE_MAX})
         EXPECT_EQ(alloc_good_size_aligned(100, align), 0u) << align;
 }
 

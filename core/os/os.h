@@ -54,6 +54,10 @@ uint64_t os_thread_nanoseconds(void);
 /* NULL: not set, or not to be trusted by a program with more rights than its user. */
 const char *os_environment(const char *variable);
 
+/* The process's number, and the name of the program, with what is no letter, digit or one of -._ as `_`. */
+unsigned os_process(void);
+void os_program(char name[16]);
+
 /* Writes to standard error. Allocates nothing. */
 void os_write(const char *line, size_t length);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -270,7 +271,7 @@ void os_register_fork(void)
 
 void os_at_fork(void)
 {
-    if (os_sees_fork_handlers != NULL && os_sees_fork_handlers() && os_is_single_threaded())
+    if (os_sees_fork_handlers() && os_is_single_threaded())
         atomic_store_explicit(&is_put_off, true, memory_order_relaxed);
     else
         os_register_fork();
@@ -360,6 +361,20 @@ const char *os_environment(const char *variable)
         if (strncmp(*entry, variable, length) == 0 && (*entry)[length] == '=')
             return *entry + length + 1;
     return NULL;
+}
+
+unsigned os_process(void) { return (unsigned)getpid(); }
+
+void os_program(char name[16])
+{
+    KEEP_ERRNO;
+    name[0] = '\0';
+    if (prctl(PR_GET_NAME, name) != 0)
+        name[0] = '\0';
+    for (size_t i = 0; i < 15 && name[i] != '\0'; i++)
+        if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._", name[i]) == NULL)
+            name[i] = '_';
+    name[15] = '\0';
 }
 
 void os_write(const char *line, size_t length)

@@ -32,13 +32,21 @@ __attribute__((visibility("default"))) register_function __register_atfork;
 __attribute__((visibility("default"))) register_function found;
 __asm__(".symver found, __register_atfork@" FIRST_VERSION);
 
+/* Whether that is the one above. Compilers may take two functions of different names for different ones. */
+static bool finds_itself(void)
+{
+    register_function *first = found;
+    __asm__("" : "+r"(first));
+    return first == __register_atfork;
+}
+
 /* The C library's. */
 static register_function *next(void)
 {
     OS_SMALL_STATE static _Atomic(register_function *) known;
     register_function *function = atomic_load_explicit(&known, memory_order_relaxed);
     if (function == NULL) {
-        if (found != __register_atfork)
+        if (!finds_itself())
             function = found;
         else
             *(void **)&function = dlsym(RTLD_NEXT, "__register_atfork");
@@ -47,7 +55,7 @@ static register_function *next(void)
     return function;
 }
 
-bool os_sees_fork_handlers(void) { return next() != NULL && found == __register_atfork; }
+bool os_sees_fork_handlers(void) { return next() != NULL && finds_itself(); }
 
 /* Also called by libraries that are initialised before this one. */
 int __register_atfork(handler *prepare, handler *parent, handler *child, void *library)
@@ -55,5 +63,9 @@ int __register_atfork(handler *prepare, handler *parent, handler *child, void *l
     os_register_fork();
     return next() == NULL ? ENOMEM : next()(prepare, parent, child, library);
 }
+
+#else
+
+bool os_sees_fork_handlers(void) { return false; }
 
 #endif

@@ -1,4 +1,4 @@
-/* Between os_linux.c and the drop-in's os_linux_fork.c. */
+/* Between os_linux.c and what else knows of forks: os_linux_fork.c in the drop-in, os_linux_no_fork.c elsewhere. */
 #ifndef ALLOC_OS_LINUX_FORK_H
 #define ALLOC_OS_LINUX_FORK_H
 
@@ -9,6 +9,6 @@ void os_register_fork(void);
 
 /* Whether os_register_fork is called before anybody else registers a fork handler. Only the drop-in has it. At load: it asks
  * the dynamic linker, whose lock no allocation may wait for. */
-bool os_sees_fork_handlers(void) __attribute__((weak, visibility("hidden")));
+bool os_sees_fork_handlers(void);
 
 #endif

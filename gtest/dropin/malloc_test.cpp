@@ -155,7 +155,8 @@ TEST(Malloc, TellsOfItself)
 // ---- blocks that were there before ------------------------------------------------------------------------------------
 
 // The system's malloc under its other name: a block as ld.so or a constructor may have it from before the library came.
-void *(*const system_malloc)(size_t) = reinterpret_cast<void *(*)(size_t)>(dlsym(RTLD_DEFAULT, "__libc_malloc"));
+void *(*const system_malloc)(size_t) =
+    reinterpret_cast<void *(*)(size_t)>(dlsym(dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD), "__libc_malloc"));
 
 TEST(ForeignBlocks, AreNoMatter)
 {
@@ -187,6 +188,77 @@ TEST(ForeignBlocks, CanBeResized)
         }
     void *block = escape(system_malloc(100));
     EXPECT_EQ(realloc(block, 0), nullptr);
+}
+
+// ---- all that glibc's malloc has --------------------------------------------------------------------------------------
+
+// Every function of glibc's malloc.h and malloc.c that programs can call, but for its hooks and its tracing.
+TEST(Names, OfGlibcsMallocAreThisLibrarys)
+{
+    Dl_info own, other;
+    if (dladdr(dlsym(RTLD_DEFAULT, "alloc_gp_malloc"), &own) == 0)
+        GTEST_SKIP() << "a program does not export what is linked into it";
+    for (const char *name : {"malloc",
+                             "calloc",
+                             "realloc",
+                             "reallocarray",
+                             "free",
+                             "aligned_alloc",
+                             "memalign",
+                             "posix_memalign",
+                             "valloc",
+                             "pvalloc",
+                             "malloc_usable_size",
+                             "malloc_trim",
+                             "mallopt",
+                             "mallinfo",
+                             "mallinfo2",
+                             "malloc_info",
+                             "malloc_stats",
+                             "__libc_malloc",
+                             "__libc_calloc",
+                             "__libc_realloc",
+                             "__libc_free",
+                             "__libc_memalign",
+                             "__libc_valloc",
+                             "__libc_pvalloc",
+                             "__libc_mallopt",
+                             "__libc_mallinfo",
+                             "__posix_memalign"}) {
+        ASSERT_NE(dladdr(dlsym(RTLD_DEFAULT, name), &other), 0) << name;
+        EXPECT_EQ(other.dli_fbase, own.dli_fbase) << name;
+    }
+}
+
+TEST(Introspection, TellsWhatIsInUse)
+{
+    constexpr size_t count = 20'000, size = 1000, large = 10 << 20;
+    const struct mallinfo2 before = mallinfo2();
+    std::vector<void *> blocks(count);
+    for (void *&block : blocks)
+        block = escape(malloc(size));
+    void *block = escape(malloc(large));
+    const struct mallinfo2 now = mallinfo2();
+    EXPECT_GE(now.uordblks, before.uordblks + count * size);
+    EXPECT_LE(now.uordblks, before.uordblks + count * size * 5 / 4);
+    EXPECT_EQ(now.hblkhd, before.hblkhd + large);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+    EXPECT_EQ(static_cast<size_t>(mallinfo().uordblks), now.uordblks);
+#pragma GCC diagnostic pop
+    char *text = nullptr;
+    size_t length = 0;
+    FILE *file = open_memstream(&text, &length);
+    EXPECT_EQ(malloc_info(0, file), 0);
+    EXPECT_EQ(malloc_info(1, file), EINVAL);
+    std::fclose(file);
+    EXPECT_NE(std::string(text).find("<malloc version=\"1\">"), std::string::npos) << text;
+    std::free(text);
+    free(block);
+    for (void *each : blocks)
+        free(each);
+    EXPECT_LT(mallinfo2().uordblks, now.uordblks - count * size / 2);
+    EXPECT_EQ(mallinfo2().hblkhd, before.hblkhd);
 }
 
 // ---- processes and threads --------------------------------------------------------------------------------------------

@@ -17,7 +17,9 @@ import exported_symbols  # pylint: disable=wrong-import-position
 C_NAMES = """malloc free calloc realloc
     aligned_alloc malloc_usable_size memalign posix_memalign pvalloc valloc cfree
     reallocarray malloc_trim mallinfo2 mallopt
-    free_sized free_aligned_sized""".split()
+    free_sized free_aligned_sized mallinfo malloc_info malloc_stats
+    __libc_malloc __libc_calloc __libc_realloc __libc_free __libc_memalign __libc_valloc __libc_pvalloc __libc_mallopt
+    __libc_mallinfo __posix_memalign""".split()
 
 # C++17, [new.delete], as the Itanium ABI mangles them: new and new[] of a size, delete and delete[] of a pointer.
 NOTHROW, ALIGNED = "RKSt9nothrow_t", "St11align_val_t"
@@ -27,11 +29,11 @@ CXX_NAMES = [f"_Zn{kind}m{rest}" for kind in "wa" for rest in ("", NOTHROW, ALIG
 # What the shared library defines to come before others, see core/os/os_linux_fork.c.
 SHARED_NAMES = {"__register_atfork"}
 
-# What it may need of others: nothing that allocates, but for __libc_realloc, which resizes what that allocated itself.
+# What it may need of others: nothing that allocates, but for what has the C++ runtime found and what malloc_info writes with.
 IMPORTS = set("""
     mmap munmap mremap mprotect madvise syscall getpid getpagesize getauxval clock_gettime write abort
     pthread_once pthread_key_create pthread_setspecific __register_atfork dlsym __errno_location
-    environ __environ __libc_single_threaded memcpy memset strchr strcpy strcmp strncmp strlen snprintf __libc_realloc
+    environ __environ __libc_single_threaded memcpy memset strchr strcpy strcmp strncmp strlen snprintf dlopen fprintf prctl
     _ZSt15get_new_handlerv _ZSt17__throw_bad_allocv
     __cxa_finalize __gmon_start__ _ITM_deregisterTMCloneTable _ITM_registerTMCloneTable""".split())
 

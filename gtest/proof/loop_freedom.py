@@ -19,6 +19,7 @@ Housekeeping is excused by name from files of lines `name  kind  reason`; each k
     reports     writes a line about a wrong size and returns; nobody but report_size goes there, once per size class
     asks        asks the program's new handler for memory, as long as it says that there is some: as the C++ standard
                 demands; nobody but operator new goes there
+    elsewhere   resizes a block of another allocator, by the function of the C library's; nobody but reallocate goes there
 Excused functions are not entered. A name that no function has fails the proof.
 
     loop_freedom.py --entries abi/alloc.map --housekeeping housekeeping.txt liballoc.a
@@ -43,7 +44,6 @@ FOREIGN = {
     "syscall": "the kernel's work: which thread this is, whether another one has ended, waking who waits for a lock",
     "getpid": "the kernel's work",
     "getpagesize": "reads a constant of the system",
-    "__libc_realloc": "resizes a block of another allocator, which that one gave out",
     "clock_gettime": "reads the kernel's clock",
     "pthread_once": "the start; the function it is given is followed, since its address is taken",
     "pthread_key_create": "at the start: the thread-exit destructor, one of a constant number",
@@ -55,13 +55,14 @@ FOREIGN = {
 NEVER_RETURN = {"abort"}
 
 # Public functions that neither allocate, free nor reallocate.
-NOT_ENTRIES = re.compile(r"alloc_(version|purge|option|stats)|malloc_trim|mallinfo|__register_atfork")
+NOT_ENTRIES = re.compile(r"alloc_(version|purge|option|stats)|malloc_(trim|info|stats)|mallinfo|__libc_mall(info|opt)|__register_atfork")
 
 
 class Housekeeping:
     """The excused functions of one program: where they start, and of what kind they are."""
-    KINDS = ("aborts", "registered", "once", "waits", "reports", "asks")
-    CALLERS = {"waits": "os_lock_acquire", "reports": "report_size", "asks": r"_Zn[wa]\w*"}
+    KINDS = ("aborts", "registered", "once", "waits", "reports", "asks", "elsewhere")
+    CALLERS = {"waits": "os_lock_acquire", "reports": "report_size", "asks": r"_Zn[wa]\w*",
+               "elsewhere": "reallocate"}
 
     def __init__(self, program, paths):
         self.kind = {}                                      # name -> kind

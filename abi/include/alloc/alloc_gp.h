@@ -36,37 +36,42 @@ ALLOC_API void alloc_gp_free_sized(void *ptr, size_t size) ALLOC_NOEXCEPT;
 ALLOC_API void alloc_gp_free_aligned_sized(void *ptr, size_t align, size_t size) ALLOC_NOEXCEPT;
 
 /* Allocates `size` bytes, contents undefined. */
-ALLOC_API void *alloc_gp_malloc(size_t size) ALLOC_NOEXCEPT ALLOC_FREED_BY(alloc_gp_free)
-    ALLOC_ATTR(__alloc_size__(1), __warn_unused_result__);
+ALLOC_API void *alloc_gp_malloc(size_t size) ALLOC_NOEXCEPT ALLOC_OWNED_BY(alloc_gp_free) ALLOC_BYTES(1)
+    ALLOC_ATTR(__warn_unused_result__);
 
 /* Allocates `count` objects of `size` bytes, all zero. */
-ALLOC_API void *alloc_gp_calloc(size_t count, size_t size) ALLOC_NOEXCEPT ALLOC_FREED_BY(alloc_gp_free)
-    ALLOC_ATTR(__alloc_size__(1, 2), __warn_unused_result__);
+ALLOC_API void *alloc_gp_calloc(size_t count, size_t size) ALLOC_NOEXCEPT ALLOC_OWNED_BY(alloc_gp_free)
+    ALLOC_BYTES(1, 2) ALLOC_ATTR(__warn_unused_result__);
 
 /* Resizes a block, moved or not; contents stay up to the smaller size. NULL as `ptr` allocates. Size 0 frees the block
  * and returns NULL, as glibc's. */
-ALLOC_API void *alloc_gp_realloc(void *ptr, size_t size) ALLOC_NOEXCEPT
-    ALLOC_ATTR(__alloc_size__(2), __warn_unused_result__);
+ALLOC_API void *alloc_gp_realloc(void *ptr, size_t size) ALLOC_NOEXCEPT ALLOC_BYTES(2)
+    ALLOC_ATTR(__warn_unused_result__);
 
 /* alloc_gp_realloc to count * size bytes; on overflow NULL with ENOMEM, the block untouched. */
-ALLOC_API void *alloc_gp_reallocarray(void *ptr, size_t count, size_t size) ALLOC_NOEXCEPT
-    ALLOC_ATTR(__alloc_size__(2, 3), __warn_unused_result__);
+ALLOC_API void *alloc_gp_reallocarray(void *ptr, size_t count, size_t size) ALLOC_NOEXCEPT ALLOC_BYTES(2, 3)
+    ALLOC_ATTR(__warn_unused_result__);
 
-/* Allocates `size` bytes at a multiple of `align`, a power of two up to ALLOC_ALIGN_MAX; otherwise NULL with EINVAL. */
-ALLOC_API void *alloc_gp_aligned_alloc(size_t align, size_t size) ALLOC_NOEXCEPT ALLOC_FREED_BY(alloc_gp_free)
-    ALLOC_ATTR(__alloc_size__(2), __alloc_align__(1), __warn_unused_result__);
+/* Allocates `size` bytes at a multiple of `align`, a power of two; otherwise NULL with EINVAL. */
+ALLOC_API void *alloc_gp_aligned_alloc(size_t align, size_t size) ALLOC_NOEXCEPT ALLOC_OWNED_BY(alloc_gp_free)
+    ALLOC_BYTES(2) ALLOC_ATTR(__alloc_align__(1), __warn_unused_result__);
 
 /* The same; an alignment that is no power of two is rounded up to one, as glibc's. */
-ALLOC_API void *alloc_gp_memalign(size_t align, size_t size) ALLOC_NOEXCEPT ALLOC_FREED_BY(alloc_gp_free)
-    ALLOC_ATTR(__alloc_size__(2), __warn_unused_result__);
+ALLOC_API void *alloc_gp_memalign(size_t align, size_t size) ALLOC_NOEXCEPT ALLOC_FREED_BY(alloc_gp_free) ALLOC_BYTES(2)
+    ALLOC_ATTR(__warn_unused_result__);
 
-/* The same, by way of *ptr: 0, or EINVAL when `align` is no power of two, a multiple of sizeof(void *) and up to
- * ALLOC_ALIGN_MAX, or ENOMEM; *ptr and errno are untouched then. */
+/* The same, by way of *ptr: 0, or EINVAL when `align` is no power of two and multiple of sizeof(void *), or
+ * ENOMEM; *ptr and errno are untouched then. */
 ALLOC_API int alloc_gp_posix_memalign(void **ptr, size_t align, size_t size) ALLOC_NOEXCEPT
     ALLOC_ATTR(__nonnull__, __warn_unused_result__);
 
-/* The bytes that a block really holds, all usable. 0: NULL, or a pointer that no function of alloc returned. */
+/* The bytes that a block really holds, all usable, also with _FORTIFY_SOURCE. 0: NULL, or a pointer that no function of alloc returned. */
 ALLOC_API size_t alloc_gp_usable_size(const void *ptr) ALLOC_NOEXCEPT;
+
+#define ALLOC_GP_DECLARED
+#ifdef ALLOC_IS_FORTIFIED
+#include <alloc/alloc_fortify.h>
+#endif
 
 #ifdef __cplusplus
 }

@@ -10,12 +10,12 @@
  * what came from an _aligned function by alloc_free_aligned or alloc_realloc_aligned with the same alignment. Within a
  * family a block may be freed with any size that alloc_good_size (or alloc_good_size_aligned) maps to the same value.
  *
- * Sizes: 0 behaves as 1. Alignments: a power of two up to ALLOC_ALIGN_MAX. The natural alignment of large blocks stops
- * at ALLOC_ALIGN_MAX too.
+ * Sizes: 0 behaves as 1. Alignments: a power of two. The natural alignment of large blocks stops at
+ * ALLOC_ALIGN_MAX.
  *
  * Errors: a function that returns a pointer returns NULL with errno ENOMEM when memory is short or the size is one that
  * nobody can have (above PTRDIFF_MAX, or count * size overflows), and NULL with errno EINVAL when the alignment is not
- * a power of two or is above ALLOC_ALIGN_MAX. A failed resize leaves the old block as it was. Frees keep errno.
+ * a power of two. A failed resize leaves the old block as it was. Frees keep errno.
  *
  * Misuse (a wrong size, a pointer freed twice, ...) that is detected ends in one line on standard error and abort().
  *
@@ -47,11 +47,30 @@
 #define ALLOC_ATTR(...)
 #endif
 
+/* Whether the compiler is told what blocks really hold (alloc_fortify.h), or what was asked for (which number of the arguments), or nothing. */
+#define ALLOC_BYTES(...) ALLOC_ATTR(__alloc_size__(__VA_ARGS__))
+#if defined(_FORTIFY_SOURCE) && defined(__OPTIMIZE__) && defined(__GNUC__) && !defined(ALLOC_NO_FORTIFY)
+#if _FORTIFY_SOURCE > 0
+#ifdef __clang__
+#undef ALLOC_BYTES
+#define ALLOC_BYTES(...)
+#else
+#define ALLOC_IS_FORTIFIED
+#endif
+#endif
+#endif
+
 /* Which function frees a block: GCC 11 and later warn when a caller mixes the families. */
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
 #define ALLOC_FREED_BY(function) ALLOC_ATTR(__malloc__, __malloc__(function, 1))
 #else
 #define ALLOC_FREED_BY(function) ALLOC_ATTR(__malloc__)
+#endif
+/* The same where a second declaration may have it: the function that carries it cannot be inlined. */
+#ifdef ALLOC_IS_FORTIFIED
+#define ALLOC_OWNED_BY(function)
+#else
+#define ALLOC_OWNED_BY(function) ALLOC_FREED_BY(function)
 #endif
 
 #ifdef __cplusplus
@@ -67,30 +86,30 @@ extern "C" {
 ALLOC_API void alloc_free(void *ptr, size_t size) ALLOC_NOEXCEPT;
 
 /* Allocates `size` bytes, contents undefined. NULL with ENOMEM. */
-ALLOC_API void *alloc_malloc(size_t size) ALLOC_NOEXCEPT ALLOC_FREED_BY(alloc_free)
-    ALLOC_ATTR(__alloc_size__(1), __warn_unused_result__);
+ALLOC_API void *alloc_malloc(size_t size) ALLOC_NOEXCEPT ALLOC_OWNED_BY(alloc_free) ALLOC_BYTES(1)
+    ALLOC_ATTR(__warn_unused_result__);
 
 /* Allocates `size` bytes, all zero. NULL with ENOMEM. */
-ALLOC_API void *alloc_zalloc(size_t size) ALLOC_NOEXCEPT ALLOC_FREED_BY(alloc_free)
-    ALLOC_ATTR(__alloc_size__(1), __warn_unused_result__);
+ALLOC_API void *alloc_zalloc(size_t size) ALLOC_NOEXCEPT ALLOC_OWNED_BY(alloc_free) ALLOC_BYTES(1)
+    ALLOC_ATTR(__warn_unused_result__);
 
 /* Allocates `count` objects of `size` bytes, all zero; freed with alloc_free(ptr, count * size). NULL with ENOMEM,
  * also when count * size overflows. */
-ALLOC_API void *alloc_calloc(size_t count, size_t size) ALLOC_NOEXCEPT ALLOC_FREED_BY(alloc_free)
-    ALLOC_ATTR(__alloc_size__(1, 2), __warn_unused_result__);
+ALLOC_API void *alloc_calloc(size_t count, size_t size) ALLOC_NOEXCEPT ALLOC_OWNED_BY(alloc_free) ALLOC_BYTES(1, 2)
+    ALLOC_ATTR(__warn_unused_result__);
 
 /* Resizes a block from `old_size` to `new_size` bytes and returns it, moved or not; the first min(old, new) bytes keep
  * their contents, growth is undefined. Where both sizes have one good size the pointer stays the same. NULL as `ptr`
  * allocates. NULL with ENOMEM: the old block is untouched and still the caller's. */
-ALLOC_API void *alloc_realloc(void *ptr, size_t old_size, size_t new_size) ALLOC_NOEXCEPT
-    ALLOC_ATTR(__alloc_size__(3), __warn_unused_result__);
+ALLOC_API void *alloc_realloc(void *ptr, size_t old_size, size_t new_size) ALLOC_NOEXCEPT ALLOC_BYTES(3)
+    ALLOC_ATTR(__warn_unused_result__);
 
 /* As alloc_realloc; bytes from `old_size` to `new_size` are zero. */
-ALLOC_API void *alloc_rezalloc(void *ptr, size_t old_size, size_t new_size) ALLOC_NOEXCEPT
-    ALLOC_ATTR(__alloc_size__(3), __warn_unused_result__);
+ALLOC_API void *alloc_rezalloc(void *ptr, size_t old_size, size_t new_size) ALLOC_NOEXCEPT ALLOC_BYTES(3)
+    ALLOC_ATTR(__warn_unused_result__);
 
 /* How many bytes a block allocated with `size` really holds, all usable by its owner: at least `size`; 0 when nobody
- * can have such a block. Pure arithmetic, touches no state. */
+ * can have such a block. Pure arithmetic, touches no state. All of it may be used at every level of _FORTIFY_SOURCE. */
 ALLOC_API size_t alloc_good_size(size_t size) ALLOC_NOEXCEPT ALLOC_ATTR(__const__);
 
 /* ---- alignment by request --------------------------------------------------------------------------------------- */
@@ -99,17 +118,17 @@ ALLOC_API size_t alloc_good_size(size_t size) ALLOC_NOEXCEPT ALLOC_ATTR(__const_
 ALLOC_API void alloc_free_aligned(void *ptr, size_t size, size_t align) ALLOC_NOEXCEPT;
 
 /* Allocates `size` bytes at a multiple of `align` bytes, contents undefined. NULL with ENOMEM or EINVAL. */
-ALLOC_API void *alloc_malloc_aligned(size_t size, size_t align) ALLOC_NOEXCEPT ALLOC_FREED_BY(alloc_free_aligned)
-    ALLOC_ATTR(__alloc_size__(1), __alloc_align__(2), __warn_unused_result__);
+ALLOC_API void *alloc_malloc_aligned(size_t size, size_t align) ALLOC_NOEXCEPT ALLOC_OWNED_BY(alloc_free_aligned)
+    ALLOC_BYTES(1) ALLOC_ATTR(__alloc_align__(2), __warn_unused_result__);
 
 /* As alloc_malloc_aligned, all zero. */
-ALLOC_API void *alloc_zalloc_aligned(size_t size, size_t align) ALLOC_NOEXCEPT ALLOC_FREED_BY(alloc_free_aligned)
-    ALLOC_ATTR(__alloc_size__(1), __alloc_align__(2), __warn_unused_result__);
+ALLOC_API void *alloc_zalloc_aligned(size_t size, size_t align) ALLOC_NOEXCEPT ALLOC_OWNED_BY(alloc_free_aligned)
+    ALLOC_BYTES(1) ALLOC_ATTR(__alloc_align__(2), __warn_unused_result__);
 
 /* As alloc_realloc for blocks of the aligned family; both sizes at the one alignment. NULL with ENOMEM or EINVAL: the
  * old block is untouched. */
 ALLOC_API void *alloc_realloc_aligned(void *ptr, size_t old_size, size_t new_size, size_t align) ALLOC_NOEXCEPT
-    ALLOC_ATTR(__alloc_size__(3), __alloc_align__(4), __warn_unused_result__);
+    ALLOC_BYTES(3) ALLOC_ATTR(__alloc_align__(4), __warn_unused_result__);
 
 /* As alloc_good_size for the aligned family; 0 also when the alignment is invalid. */
 ALLOC_API size_t alloc_good_size_aligned(size_t size, size_t align) ALLOC_NOEXCEPT ALLOC_ATTR(__const__);
@@ -131,11 +150,12 @@ ALLOC_API int alloc_purge(void) ALLOC_NOEXCEPT;
 /* ---- options ---------------------------------------------------------------------------------------------------- */
 
 /* Each is also an environment variable, read at start: the name without OPTION_, as in ALLOC_PURGE_AGE=1000. Bytes take
- * a suffix K, M or G. What the environment says wrongly is reported in one line on standard error and ignored. Numbers
+ * a suffix K, M or G, or k, m or g. What the environment says wrongly is reported in one line on standard error and ignored. Numbers
  * are never reused; a library older than an option refuses it. */
 enum alloc_option {
     /* Since 1.1. */
-    ALLOC_OPTION_HUGE_PAGES = 0,  /* enum alloc_huge_pages (in the environment: off, auto, always); auto. For memory
+    ALLOC_OPTION_HUGE_PAGES =
+        0, /* enum alloc_huge_pages (in the environment: off, auto, always, or the number); auto. For memory
                                      reserved from then on */
     ALLOC_OPTION_PURGE_AGE = 1,   /* milliseconds that cached memory stays, up to 2^31 - 1; 500. 0: nothing is cached */
     ALLOC_OPTION_CACHE_LIMIT = 2, /* bytes of empty slabs cached, by the whole process; 32 MiB */
@@ -218,6 +238,10 @@ ALLOC_API unsigned alloc_version(void) ALLOC_NOEXCEPT ALLOC_ATTR(__const__);
 
 /* The same as text, "1.0.0"; a static string. */
 ALLOC_API const char *alloc_version_string(void) ALLOC_NOEXCEPT ALLOC_ATTR(__const__);
+
+#ifdef ALLOC_IS_FORTIFIED
+#include <alloc/alloc_fortify.h>
+#endif
 
 #ifdef __cplusplus
 }
