@@ -228,9 +228,9 @@ static unit_id run_at(enum space space, unit_id id, enum state state)
 
 static uint32_t units_of(enum space space, unit_id id) { return id == 0 ? 0 : unit_of(space, id)->units; }
 
-/* Puts a run in, with its neighbours if they are in the same state. The whole is as old as its largest part: or what is never used behind
- * a block would stay as young as the block. */
-static void merge(enum space space, unit_id id, uint32_t units, struct kind kind)
+/* Puts a run in, with its neighbours if they are in the same state. Returns where the whole begins. It is as old as its largest part: or
+ * what is never used behind a block would stay as young as the block. */
+static unit_id merge(enum space space, unit_id id, uint32_t units, struct kind kind)
 {
     unit_id before = run_before(space, id, kind.state), after = run_at(space, id + units, kind.state);
     uint32_t before_units = units_of(space, before), after_units = units_of(space, after);
@@ -245,6 +245,7 @@ static void merge(enum space space, unit_id id, uint32_t units, struct kind kind
             kind = of_larger;
     }
     put_in(space, id - before_units, before_units + units + after_units, kind);
+    return id - before_units;
 }
 
 /* ---- taking ------------------------------------------------------------------------------------------------------------ */
@@ -307,7 +308,7 @@ static void put(enum space space, void *start, size_t size, struct kind kind)
     if (!provide_tables(space, start, size, kind.state))
         return;
     lock(space);
-    merge(space, unit_id_of(start), (uint32_t)(size >> UNIT_SHIFT), kind);
+    (void)merge(space, unit_id_of(start), (uint32_t)(size >> UNIT_SHIFT), kind);
     unlock(space);
 }
 
@@ -365,10 +366,10 @@ static void purge(enum space space, void *start, size_t size)
     }
 }
 
-/* Of the run that has been dirty longest, or of the one put in last, if it is so old, at most so many bytes from its start. 0:
- * nothing. */
+/* Of the dirty run that begins at a unit, or for 0 of the one that has been dirty longest, if it is so old: at most so many bytes from its
+ * start. 0: nothing. */
 #define ALL ((size_t)UINT32_MAX << UNIT_SHIFT)
-static size_t purge_run(enum space space, bool newest, size_t most, size_t age)
+static size_t purge_run(enum space space, unit_id which, size_t most, size_t age)
 {
     struct heap_of_pages *heap = &spaces[space];
     uint32_t units = most >= ALL ? UINT32_MAX : (uint32_t)(most >> UNIT_SHIFT);
@@ -377,7 +378,7 @@ static size_t purge_run(enum space space, bool newest, size_t most, size_t age)
     uint32_t now = os_milliseconds();
     unit_id missing = 0;
     lock(space);
-    unit_id id = newest ? heap->newest : heap->oldest;
+    unit_id id = which != 0 ? run_at(space, which, DIRTY) : heap->oldest;
     bool taken = id != 0 && (age == 0 || is_older_than(age, unit_of(space, id)->dirty_since, now));
     if (taken) {
         units = units < unit_of(space, id)->units ? units : unit_of(space, id)->units;
@@ -391,11 +392,10 @@ static size_t purge_run(enum space space, bool newest, size_t most, size_t age)
     return taken ? (size_t)units << UNIT_SHIFT : 0;
 }
 
-static size_t purge_oldest(enum space space, size_t most, size_t age) { return purge_run(space, false, most, age); }
+static size_t purge_oldest(enum space space, size_t most, size_t age) { return purge_run(space, 0, most, age); }
 
 /* Of memory that is purged in passing: so much takes less than a millisecond. */
-#define STEP         ((size_t)4 << 20)
-#define RELEASED_MIN ((size_t)(ALLOC_DEBUG ? 64 : 16) << 20) /* what follows may need room for a region */
+#define STEP ((size_t)4 << 20)
 
 bool pages_purge_oldest(enum space space, size_t most) { return purge_oldest(space, most, 0) != 0; }
 
@@ -425,11 +425,11 @@ static size_t excess(enum space space)
     return dirty > limit ? round_up(dirty - limit, UNIT) : 0;
 }
 
-static void purge_excess(enum space space, bool newest)
+static void purge_excess(enum space space, unit_id which)
 {
     size_t more = excess(space);
     if (more != 0)
-        (void)purge_run(space, newest, more, 0);
+        (void)purge_run(space, which, more, 0);
 }
 
 void pages_give(enum space space, void *start, size_t size)
@@ -439,12 +439,11 @@ void pages_give(enum space space, void *start, size_t size)
         return;
     lock(space);
     atomic_store_explicit(&unit_of(space, unit_id_of(start))->is_freed, 1, memory_order_relaxed);
-    merge(space, unit_id_of(start), (uint32_t)(size >> UNIT_SHIFT), kind);
+    unit_id given = merge(space, unit_id_of(start), (uint32_t)(size >> UNIT_SHIFT), kind);
     unlock(space);
-    purge_excess(space, false);
-    purge_excess(space, false);
-    purge_excess(space,
-                 true); /* nothing loops, and yet it is enough: this is at least as large as what was just given */
+    purge_excess(space, 0);
+    purge_excess(space, 0);
+    purge_excess(space, given); /* nothing loops, and yet it is enough: this is at least as large as what was given */
 }
 
 void pages_give_clean(enum space space, void *start, size_t size)
@@ -464,7 +463,7 @@ static size_t release_clean(enum space space, size_t wanted)
 {
     const struct index *index = &spaces[space].indexes[CLEAN][BY_SIZE];
     unit_id missing = 0;
-    uint32_t units = (uint32_t)((wanted < RELEASED_MIN ? RELEASED_MIN : round_up(wanted, UNIT)) >> UNIT_SHIFT);
+    uint32_t units = (uint32_t)(round_up(wanted, UNIT) >> UNIT_SHIFT);
     lock(space);
     unsigned row = index->rows == 0 ? 0 : (unsigned)log2_floor(index->rows);
     unit_id id = index->rows == 0 ? 0 : index->first[row][log2_floor(index->columns[row])];
@@ -521,11 +520,15 @@ FOUR_TIMES(reclaim_1_4_4)
 FOUR_TIMES(reclaim_1_4_4_4)
 FOUR_TIMES(reclaim_1_4_4_4_4)
 
+/* Where addresses are short, what follows may need room for a region. */
+#define RELEASED_MIN ((size_t)(ALLOC_DEBUG ? 64 : 16) << 20)
+
 bool pages_reclaim(size_t size)
 {
-    size_t wanted = size;
+    bool is_for_addresses = option(OPTION_MAPPED_LIMIT) == 0;
+    size_t most = is_for_addresses && size < RELEASED_MIN ? RELEASED_MIN : size, wanted = most;
     (void)reclaim_1_4_4_4_4_4(&wanted);
-    return wanted != size;
+    return wanted != most;
 }
 
 struct pages_counts pages_count(enum space space)

@@ -360,14 +360,14 @@ const std::string no_memory = typeid(std::bad_alloc).name(), bad_length = typeid
 TEST(Errors, AreExceptions)
 {
     allocator<int64_t> numbers;
-    volatile size_t most = SIZE_MAX / 8; // hidden from the compiler, which would warn
+    volatile size_t most = SIZE_MAX / 8, align = size_t{1} << 62; // hidden from the compiler, which would warn
     EXPECT_EQ(thrown_by([&] { (void)numbers.allocate(most + 1); }), bad_length);
     EXPECT_EQ(thrown_by([&] { (void)numbers.allocate(most); }), no_memory);
     EXPECT_EQ(thrown_by([&] { (void)numbers.allocate(most / 2); }), no_memory);
     EXPECT_EQ(thrown_by([&] { (void)numbers.allocate_at_least(most + 1); }), bad_length);
     EXPECT_EQ(thrown_by([&] { (void)numbers.allocate_at_least(most); }), no_memory);
     EXPECT_EQ(thrown_by([&] { (void)alloc::resource()->allocate(8 * most, 1); }), no_memory);
-    EXPECT_EQ(thrown_by([&] { (void)alloc::resource()->allocate(1, size_t{1} << 62); }), no_memory);
+    EXPECT_EQ(thrown_by([&] { (void)alloc::resource()->allocate(1, align); }), no_memory);
 }
 
 TEST(Errors, LeaveAContainerAsItWas)

@@ -151,6 +151,14 @@ struct Kinds {
     Blocks small{{64, 0}, 64}, large{{64 * KiB, 0}, 2 * MiB}, many{{64, 0}, 64 * MiB}, own{{16 * MiB, 0}, 64 * MiB};
 
     Mapping of(const Blocks &blocks) const { return mapping_of(blocks.blocks.back()); }
+    // Not each: huge pages pause where they are dear.
+    bool some_of_many_has(const char *flag) const
+    {
+        for (size_t i = 0; i < many.blocks.size(); i += 2 * MiB / many.request.size)
+            if (mapping_of(many.blocks[i]).has(flag))
+                return true;
+        return false;
+    }
     void touch() const
     {
         for (const Blocks *blocks : {&small, &large, &many, &own})
@@ -185,7 +193,7 @@ TEST_F(HugePages, AreWhereTheyArePaidFor)
         const Kinds kinds;
         EXPECT_TRUE(kinds.of(kinds.small).has("nh"));
         EXPECT_TRUE(kinds.of(kinds.large).has("nh"));
-        EXPECT_TRUE(kinds.of(kinds.many).has("hg"));
+        EXPECT_TRUE(kinds.some_of_many_has("hg"));
         EXPECT_FALSE(kinds.of(kinds.own).has("hg") || kinds.of(kinds.own).has("nh")) << "left to the system";
     });
 }

@@ -160,7 +160,7 @@ size_t engine_count_slabs_passed_over(void)
                 count += waiting;
                 waiting = 0;
             } else {
-                waiting++;
+                waiting += region_slab(region, index)->state != SLAB_SET_ASIDE;
             }
     return count;
 }
