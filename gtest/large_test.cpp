@@ -316,7 +316,8 @@ TEST_P(Growth, MovesPagesAndNotBytes)
     }
     EXPECT_GE(moves, obstacles.size());
     // Below 16 MiB a block is copied where there is dirty memory to move to.
-    EXPECT_TRUE(!can_measure || steps_with_faults <= 16 * MiB / (32 * step_size)) << steps_with_faults << " of " << moves;
+    EXPECT_TRUE(!can_measure || steps_with_faults <= 16 * MiB / (32 * step_size))
+        << steps_with_faults << " of " << moves;
     EXPECT_TRUE(GetParam() == 0 || obstacles.size() > 4) << obstacles.size();
     EXPECT_TRUE(!can_measure || peak.bytes() < size + 8 * MiB || steps_with_faults != 0) << peak.bytes();
     for (size_t from = 0; from < size; from += step_size)
