@@ -4,8 +4,8 @@
 
 Runs a program that prints a line and waits, with the library preloaded and without, by turns, and adds up what
 /proc/PID/smaps says of it: VmRSS is a counter that lags behind. The kernel maps files in aligned windows around what is
-touched, and where a program's libraries lie is random, so the means are compared. Exits with 1 if the difference is more
-than the limit.
+touched, and where a program's libraries lie is random, so the medians of each mapping are compared. Exits with 1 if the
+difference is more than the limit.
 """
 import argparse
 import os
@@ -44,11 +44,11 @@ def main():
     for _ in range(options.runs):
         for preload, of_preload in runs.items():
             of_preload.append(resident_kib(options.program, preload))
-    means = [{name: statistics.mean(run.get(name, 0) for run in of_preload) for name in set().union(*of_preload)}
+    medians = [{name: statistics.median(run.get(name, 0) for run in of_preload) for name in set().union(*of_preload)}
              for of_preload in runs.values()]
-    for name in sorted(set().union(*means)):
-        print(f"{name:32} {means[0].get(name, 0):8.0f} {means[1].get(name, 0):8.0f} KiB")
-    more = sum(means[1].values()) - sum(means[0].values())
+    for name in sorted(set().union(*medians)):
+        print(f"{name:32} {medians[0].get(name, 0):8.0f} {medians[1].get(name, 0):8.0f} KiB")
+    more = sum(medians[1].values()) - sum(medians[0].values())
     print(f"{more:.0f} KiB more than with the system's malloc; at most {options.limit:.0f} are allowed")
     return 1 if more > options.limit else 0
 
