@@ -228,8 +228,8 @@ static unit_id run_at(enum space space, unit_id id, enum state state)
 
 static uint32_t units_of(enum space space, unit_id id) { return id == 0 ? 0 : unit_of(space, id)->units; }
 
-/* Puts a run in, with its neighbours if they are in the same state. Returns where the whole begins. It is as old as its largest part: or
- * what is never used behind a block would stay as young as the block. */
+/* Puts a run in, with its neighbours if they are in the same state. Returns where the whole begins. The whole is as old
+ * as its largest part: or what is never used behind a block would stay as young as the block. */
 static unit_id merge(enum space space, unit_id id, uint32_t units, struct kind kind)
 {
     unit_id before = run_before(space, id, kind.state), after = run_at(space, id + units, kind.state);
@@ -366,8 +366,8 @@ static void purge(enum space space, void *start, size_t size)
     }
 }
 
-/* Of the dirty run that begins at a unit, or for 0 of the one that has been dirty longest, if it is so old: at most so many bytes from its
- * start. 0: nothing. */
+/* Purges the start of one dirty run, at most so many bytes, if it is so old: the run that begins at a unit, or for 0 the
+ * one that has been dirty longest. Returns how much. */
 #define ALL ((size_t)UINT32_MAX << UNIT_SHIFT)
 static size_t purge_run(enum space space, unit_id which, size_t most, size_t age)
 {
@@ -489,11 +489,14 @@ static size_t trim(enum space space)
     return size;
 }
 
-/* One thing of a space. The program's own limit is for what is charged, the system's may be for addresses. */
+/* The program's own limit is for what is charged, the system's may be for addresses. */
+static bool addresses_may_be_short(void) { return option(OPTION_MAPPED_LIMIT) == 0; }
+
+/* One thing of a space. */
 static size_t reclaim_from(enum space space, size_t wanted)
 {
     size_t purged = purge_oldest(space, ALL, 0);
-    if (option(OPTION_MAPPED_LIMIT) != 0)
+    if (!addresses_may_be_short())
         return purged;
     size_t trimmed = trim(space);
     return trimmed + release_clean(space, wanted);
@@ -520,13 +523,12 @@ FOUR_TIMES(reclaim_1_4_4)
 FOUR_TIMES(reclaim_1_4_4_4)
 FOUR_TIMES(reclaim_1_4_4_4_4)
 
-/* Where addresses are short, what follows may need room for a region. */
+/* Of addresses, what follows may need as many as a region takes. */
 #define RELEASED_MIN ((size_t)(ALLOC_DEBUG ? 64 : 16) << 20)
 
 bool pages_reclaim(size_t size)
 {
-    bool is_for_addresses = option(OPTION_MAPPED_LIMIT) == 0;
-    size_t most = is_for_addresses && size < RELEASED_MIN ? RELEASED_MIN : size, wanted = most;
+    size_t most = addresses_may_be_short() && size < RELEASED_MIN ? RELEASED_MIN : size, wanted = most;
     (void)reclaim_1_4_4_4_4_4(&wanted);
     return wanted != most;
 }

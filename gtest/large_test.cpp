@@ -294,7 +294,7 @@ class Growth : public testing::TestWithParam<size_t>
     Setting small_pages{ALLOC_OPTION_HUGE_PAGES, ALLOC_HUGE_PAGES_OFF};
     Setting no_purge{ALLOC_OPTION_PURGE_AGE, 1u << 30}; // or what it does would depend on how long it takes
     using Clock = std::chrono::steady_clock;
-    std::vector<Clock::duration> times; // of a step
+    std::vector<Clock::duration> times; // of each reallocation
     char *block = nullptr;
     size_t size = first_size, moves = 0, faults = 0;
 };
@@ -303,7 +303,7 @@ TEST_P(Growth, MovesPagesAndNotBytes)
 {
     times.reserve(last_size / step_size);
     Peak peak;
-    size_t steps_with_faults = 0; // where a move copied, because the block had grown out of its mapping
+    size_t steps_with_faults = 0; // where a move copied
     peak.start();
     alloc_trim(); // or the block would grow into what is cached
     block = static_cast<char *>(alloc_malloc(first_size));

@@ -45,7 +45,7 @@ def main():
         for preload, of_preload in runs.items():
             of_preload.append(resident_kib(options.program, preload))
     medians = [{name: statistics.median(run.get(name, 0) for run in of_preload) for name in set().union(*of_preload)}
-             for of_preload in runs.values()]
+               for of_preload in runs.values()]
     for name in sorted(set().union(*medians)):
         print(f"{name:32} {medians[0].get(name, 0):8.0f} {medians[1].get(name, 0):8.0f} KiB")
     more = sum(medians[1].values()) - sum(medians[0].values())
