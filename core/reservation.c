@@ -48,8 +48,7 @@ size_t reservation_left(enum space space) { return (size_t)(reservations[space].
 static bool extend_by(enum space space, size_t size)
 {
     struct reservation *reservation = &reservations[space];
-    bool is_taken;
-    if (!os_reserve_at(reservation->end, size, &is_taken))
+    if (!os_reserve_at(reservation->end, size))
         return false;
     count(space, size);
     advise(space, reservation->end, size);
@@ -76,6 +75,7 @@ static bool begin_with(enum space space, size_t size, size_t align, size_t room)
     if (start == NULL)
         return false;
     (void)reservation_trim(space);
+    reservation_lose(space, reservation_left(space)); /* what the system refuses to take back is given up */
     count(space, size);
     advise(space, start, size);
     reservations[space] = (struct reservation){start, start, start + size};
@@ -121,13 +121,11 @@ void reservation_untake(enum space space, size_t size) { reservations[space].nex
 enum restored reservation_restore(enum space space, void *start, size_t size)
 {
     bool is_taken;
-    if (!os_reserve_at(start, size, &is_taken))
+    if (!os_map_at(start, size, &is_taken)) /* usable in the same step: two could leave it reserved and unknown */
         return is_taken ? TAKEN_BY_OTHERS : NOT_RESTORED;
     count(space, size);
     advise(space, start, size);
-    if (os_commit(start, size))
-        return RESTORED;
-    return reservation_release(space, start, size) ? NOT_RESTORED : TAKEN_BY_OTHERS;
+    return RESTORED;
 }
 
 void reservation_lose(enum space space, size_t size) { count(space, -size); }

@@ -17,12 +17,14 @@ size_t os_page_size(void);
 /* Addresses without memory, a multiple of `align`. Leaves `room` bytes of addresses free behind them, so that
  * os_reserve_at may succeed there; NULL when there is no such place. */
 void *os_reserve(size_t size, size_t align, size_t room);
-/* The same at an address. False: addresses are short; or, *is_taken, something is there already. */
-bool os_reserve_at(void *start, size_t size, bool *is_taken);
+/* The same at an address. False: addresses are short, or something is there already. */
+bool os_reserve_at(void *start, size_t size);
 /* Makes reserved addresses usable. False when the system refuses; they stay reserved. */
 bool os_commit(void *start, size_t size);
 /* reserve + commit in one step. */
 void *os_map(size_t size, size_t align);
+/* The same at an address. False: memory is short; or, *is_taken, something is there already. */
+bool os_map_at(void *start, size_t size, bool *is_taken);
 /* Addresses that can be read, as zero; os_commit lets them be written. */
 void *os_map_zero(size_t size);
 /* Gives the memory back and keeps the addresses usable, zero. False when the system refuses: all is as it was. */

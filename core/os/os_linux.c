@@ -111,17 +111,30 @@ void *os_reserve(size_t size, size_t align, size_t room)
     return start;
 }
 
-bool os_reserve_at(void *start, size_t size, bool *is_taken)
+static bool map_if_free(void *start, size_t size, int protection, bool *is_taken)
 {
-    KEEP_ERRNO;
     /* Kernels before 4.17 take the address as a hint. */
-    void *p = mmap(start, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+    void *p = mmap(start, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
     *is_taken = p == MAP_FAILED ? errno == EEXIST : p != start;
-    if (p == start)
-        os_dont_dump(start, size);
-    else if (p != MAP_FAILED)
+    if (p != MAP_FAILED && p != start)
         munmap(p, size);
     return p == start;
+}
+
+bool os_reserve_at(void *start, size_t size)
+{
+    KEEP_ERRNO;
+    bool is_taken;
+    bool reserved = map_if_free(start, size, PROT_NONE, &is_taken);
+    if (reserved)
+        os_dont_dump(start, size);
+    return reserved;
+}
+
+bool os_map_at(void *start, size_t size, bool *is_taken)
+{
+    KEEP_ERRNO;
+    return map_if_free(start, size, PROT_READ | PROT_WRITE, is_taken);
 }
 
 /* Maps usable memory over what is there, which goes. */
