@@ -31,7 +31,8 @@ static int invalid(void)
 int alloc_purge(void)
 {
     return pages_purge_oldest(SPACE_BLOCKS, SIZE_MAX) || pages_purge_oldest(SPACE_LARGE, SIZE_MAX) ||
-           pages_purge_oldest(SPACE_HUGE, SIZE_MAX) || pages_purge_oldest(SPACE_SMALL, SIZE_MAX) || heap_purge();
+           pages_purge_oldest(SPACE_HUGE, SIZE_MAX) || pages_purge_oldest(SPACE_MEDIUM, SIZE_MAX) ||
+           pages_purge_oldest(SPACE_SMALL, SIZE_MAX) || heap_purge();
 }
 
 int alloc_option_set(enum alloc_option option, size_t value)
@@ -53,12 +54,10 @@ int alloc_option_get(enum alloc_option number, size_t *value)
 
 static size_t sum(const size_t counts[SLAB_KINDS])
 {
-    return counts[SLAB_SMALL] + counts[SLAB_LARGE] + counts[SLAB_HUGE];
-}
-
-static size_t slabs_in(struct pages_counts pages, enum slab_kind kind)
-{
-    return (pages.dirty + pages.clean + pages.released) / kind_size(kind);
+    size_t all = 0;
+    for (enum slab_kind kind = 0; kind < SLAB_KINDS; kind++)
+        all += counts[kind];
+    return all;
 }
 
 static size_t load(const _Atomic size_t *count) { return atomic_load_explicit(count, memory_order_relaxed); }
@@ -66,13 +65,16 @@ static size_t load(const _Atomic size_t *count) { return atomic_load_explicit(co
 static struct alloc_stats collect(void)
 {
     struct slab_stats slabs = stats_of_slabs(EVERY_CLASS);
-    struct pages_counts small = pages_count(SPACE_SMALL), large = pages_count(SPACE_LARGE);
-    struct pages_counts huge = pages_count(SPACE_HUGE), blocks = pages_count(SPACE_BLOCKS);
+    struct pages_counts blocks = pages_count(SPACE_BLOCKS);
     struct large_counts live = large_count();
     struct heap_counts heaps = heap_count();
-    size_t cached = small.dirty + large.dirty + huge.dirty;
-    size_t slabs_cached = small.dirty / kind_size(SLAB_SMALL) + (large.dirty + huge.dirty) / kind_size(SLAB_LARGE);
-    size_t slabs_free = slabs_in(small, SLAB_SMALL) + slabs_in(large, SLAB_LARGE) + slabs_in(huge, SLAB_HUGE);
+    size_t cached = 0, slabs_cached = 0, slabs_free = 0;
+    for (enum slab_kind kind = 0; kind < SLAB_KINDS; kind++) {
+        struct pages_counts pages = pages_count((enum space)kind);
+        cached += pages.dirty;
+        slabs_cached += pages.dirty / kind_size(kind);
+        slabs_free += (pages.dirty + pages.clean + pages.released) / kind_size(kind);
+    }
     return (struct alloc_stats){
         .regions = stats_regions(),
         .reserved_bytes = stats_reserved(),

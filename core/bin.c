@@ -8,11 +8,11 @@
 
 #include <errno.h>
 
-/* A bin owns up to this many slabs of the small kind before it takes large ones: small programs stay small, big ones
- * get huge pages. Small slabs recycle by list: together they fit the caches, so order does not matter and a list is the
- * cheapest thing there is. Beyond, order counts, and large slabs recycle by bitmap. */
-#define SMALL_OWNED_MAX 16
-#define SMALL_SLOT_MAX  8192           /* larger slots are cut from large slabs only */
+/* A bin begins with so many slabs of the kind that fits its slots, and goes on with large ones: small programs stay small,
+ * many sizes take few addresses, big programs get huge pages. Small slabs recycle by list: together they fit the caches, so
+ * order does not matter and a list is the cheapest thing there is. The others recycle by bitmap. */
+#define FIRST_OWNED_MAX 16
+#define SMALL_SLOT_MAX  16384
 #define LIST_SLOT_MIN   sizeof(void *) /* smaller slots have no room for a link */
 /* Huge pages begin when a bin has this many large slabs: one page too many is then a fraction of what it holds. */
 #define HUGE_OWNED_MIN 8
@@ -126,28 +126,35 @@ static bool wants_huge_pages(const struct bin *bin)
     }
 }
 
+static struct slab *take_if_fit(const struct bin *bin, enum slab_kind kind)
+{
+    return slots_that_fit(kind, bin->reciprocal) == 0 ? NULL : slab_take(kind);
+}
+
 /* The kind is a preference: where memory is short, there may be a slab of another. */
-static struct slab *take_of_any_kind(enum slab_kind kind, bool may_be_small)
+static struct slab *take_of_any_kind(const struct bin *bin, enum slab_kind kind)
 {
     struct slab *slab = slab_take(kind);
-    if (slab == NULL && kind != SLAB_LARGE)
-        slab = slab_take(SLAB_LARGE);
-    if (slab == NULL && kind != SLAB_HUGE)
-        slab = slab_take(SLAB_HUGE);
-    if (slab == NULL && kind != SLAB_SMALL && may_be_small)
-        slab = slab_take(SLAB_SMALL);
+    if (slab == NULL)
+        slab = take_if_fit(bin, SLAB_SMALL);
+    if (slab == NULL)
+        slab = take_if_fit(bin, SLAB_MEDIUM);
+    if (slab == NULL)
+        slab = take_if_fit(bin, SLAB_LARGE);
+    if (slab == NULL)
+        slab = take_if_fit(bin, SLAB_HUGE);
     return slab;
 }
 
 /* A slab for a bin, of the kind that its growth asks for if there is one. */
 static struct slab *take_slab(const struct bin *bin)
 {
-    bool may_be_small = bin->slot_size <= SMALL_SLOT_MAX;
-    bool wants_small = may_be_small && atomic_load_explicit(&bin->small_owned, memory_order_relaxed) < SMALL_OWNED_MAX;
-    enum slab_kind kind = wants_small ? SLAB_SMALL : wants_huge_pages(bin) ? SLAB_HUGE : SLAB_LARGE;
-    struct slab *slab = take_of_any_kind(kind, may_be_small);
+    enum slab_kind first = bin->slot_size <= SMALL_SLOT_MAX ? SLAB_SMALL : SLAB_MEDIUM;
+    bool begins = atomic_load_explicit(&bin->first_owned, memory_order_relaxed) < FIRST_OWNED_MAX;
+    enum slab_kind kind = begins ? first : wants_huge_pages(bin) ? SLAB_HUGE : SLAB_LARGE;
+    struct slab *slab = take_of_any_kind(bin, kind);
     if (slab == NULL && pages_reclaim(kind_size(kind)))
-        slab = take_of_any_kind(kind, may_be_small);
+        slab = take_of_any_kind(bin, kind);
     return slab != NULL ? slab : slab_take_unfit(kind);
 }
 

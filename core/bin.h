@@ -47,7 +47,9 @@ struct bin {
     uint32_t list_length; /* of the list when it was taken up */
     /* under the heap's lock */
     slab_list available[LISTS];
-    _Atomic uint16_t small_owned; /* slabs owned, by kind; read without the lock; they wrap, which does no harm */
+    _Atomic uint16_t
+        first_owned; /* slabs owned, of the first kinds and large ones; read without the lock; they wrap, which
+                                     does no harm */
     _Atomic uint16_t large_owned;
     /* the owner's */
     uint32_t below; /* slot_size of the class before this one: what is larger has no smaller slot */

@@ -405,6 +405,7 @@ void pages_purge_aged(void)
     (void)purge_oldest(SPACE_BLOCKS, STEP, age);
     (void)purge_oldest(SPACE_LARGE, STEP, age);
     (void)purge_oldest(SPACE_HUGE, STEP, age);
+    (void)purge_oldest(SPACE_MEDIUM, STEP, age);
     (void)purge_oldest(SPACE_SMALL, STEP, age);
 }
 
@@ -419,7 +420,8 @@ static size_t excess(enum space space)
     bool is_blocks = space == SPACE_BLOCKS;
     size_t limit = option(is_blocks ? OPTION_LARGE_CACHE_LIMIT : OPTION_CACHE_LIMIT);
     size_t dirty = is_blocks ? bytes(SPACE_BLOCKS, DIRTY)
-                             : bytes(SPACE_SMALL, DIRTY) + bytes(SPACE_LARGE, DIRTY) + bytes(SPACE_HUGE, DIRTY);
+                             : bytes(SPACE_SMALL, DIRTY) + bytes(SPACE_MEDIUM, DIRTY) + bytes(SPACE_LARGE, DIRTY) +
+                                   bytes(SPACE_HUGE, DIRTY);
     if (option(OPTION_PURGE_AGE) == 0)
         limit = 0;
     return dirty > limit ? round_up(dirty - limit, UNIT) : 0;
@@ -506,7 +508,8 @@ static size_t reclaim_from(enum space space, size_t wanted)
 static bool reclaim_1(size_t *wanted)
 {
     size_t size = reclaim_from(SPACE_BLOCKS, *wanted) + reclaim_from(SPACE_LARGE, *wanted) +
-                  reclaim_from(SPACE_HUGE, *wanted) + reclaim_from(SPACE_SMALL, *wanted);
+                  reclaim_from(SPACE_HUGE, *wanted) + reclaim_from(SPACE_MEDIUM, *wanted) +
+                  reclaim_from(SPACE_SMALL, *wanted);
     *wanted -= size < *wanted ? size : *wanted;
     return size != 0 && *wanted != 0;
 }

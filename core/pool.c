@@ -20,7 +20,7 @@ void slab_give_back(struct slab *slab)
 /* What has pages serves either of the large kinds. */
 static enum slab_kind sibling(enum slab_kind kind)
 {
-    return kind == SLAB_SMALL ? SLAB_SMALL : kind == SLAB_LARGE ? SLAB_HUGE : SLAB_LARGE;
+    return kind == SLAB_LARGE ? SLAB_HUGE : kind == SLAB_HUGE ? SLAB_LARGE : kind;
 }
 
 static struct slab *take_dirty(enum slab_kind kind)
@@ -32,14 +32,16 @@ static struct slab *take_dirty(enum slab_kind kind)
     return start == NULL ? NULL : slab_of(start);
 }
 
+static bool purge_kind(enum slab_kind kind, enum slab_kind wanted)
+{
+    return kind != wanted && pages_purge_oldest((enum space)kind, kind_size(wanted));
+}
+
 /* What is dirty serves another size: the program has gone on. For each slab that gets pages, as many go. */
 static void purge_other_kinds(enum slab_kind kind)
 {
-    size_t size = kind_size(kind);
-    if (kind != SLAB_SMALL)
-        (void)pages_purge_oldest(SPACE_SMALL, size);
-    else if (!pages_purge_oldest(SPACE_LARGE, size))
-        (void)pages_purge_oldest(SPACE_HUGE, size);
+    (void)(purge_kind(SLAB_SMALL, kind) || purge_kind(SLAB_MEDIUM, kind) || purge_kind(SLAB_LARGE, kind) ||
+           purge_kind(SLAB_HUGE, kind));
 }
 
 static struct slab *take_clean(enum slab_kind kind)

@@ -1,6 +1,6 @@
 /* Address space into slabs.
  *
- *     63            47                    27            16 or 21         0
+ *     63            47                    27            16, 19 or 21     0
  *    +---------------+---------------------+--------------+--------------+
  *    | (unused)      | region base         | slab index   | offset       |   a slot's address
  *    +---------------+---------------------+--------------+--------------+
@@ -26,18 +26,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define REGION_SHIFT     WINDOW_SHIFT
-#define REGION_SIZE      WINDOW
-#define SLAB_SMALL_SHIFT 16 /* 64 KiB */
-#define SLAB_LARGE_SHIFT 21 /* 2 MiB, one huge page */
-#define HUGE_PAGE        ((size_t)1 << SLAB_LARGE_SHIFT)
-#define SLAB_INDEX_BITS  (REGION_SHIFT - SLAB_SMALL_SHIFT)
-#define TABLE_SIZE       ((size_t)64 << SLAB_INDEX_BITS)
-#define ADDRESS_BITS     48
+#define REGION_SHIFT      WINDOW_SHIFT
+#define REGION_SIZE       WINDOW
+#define SLAB_SMALL_SHIFT  16 /* 64 KiB */
+#define SLAB_MEDIUM_SHIFT 19 /* 512 KiB, one slot at least */
+#define SLAB_LARGE_SHIFT  21 /* 2 MiB, one huge page */
+#define HUGE_PAGE         ((size_t)1 << SLAB_LARGE_SHIFT)
+#define SLAB_INDEX_BITS   (REGION_SHIFT - SLAB_SMALL_SHIFT)
+#define TABLE_SIZE        ((size_t)64 << SLAB_INDEX_BITS)
+#define ADDRESS_BITS      48
 
 /* Each kind in regions of its own, and these in a space of its own. */
 enum slab_kind {
     SLAB_SMALL = SPACE_SMALL,
+    SLAB_MEDIUM = SPACE_MEDIUM,
     SLAB_LARGE = SPACE_LARGE,
     SLAB_HUGE = SPACE_HUGE, /* a large slab that a huge page backs */
     SLAB_KINDS
@@ -45,7 +47,7 @@ enum slab_kind {
 
 static inline unsigned kind_shift(enum slab_kind kind)
 {
-    return kind == SLAB_SMALL ? SLAB_SMALL_SHIFT : SLAB_LARGE_SHIFT;
+    return kind == SLAB_SMALL ? SLAB_SMALL_SHIFT : kind == SLAB_MEDIUM ? SLAB_MEDIUM_SHIFT : SLAB_LARGE_SHIFT;
 }
 static inline size_t kind_size(enum slab_kind kind) { return (size_t)1 << kind_shift(kind); }
 

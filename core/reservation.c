@@ -23,10 +23,13 @@ static void count(enum space space, size_t size)
 
 size_t reservation_reserved(enum space space) { return atomic_load_explicit(&reserved[space], memory_order_relaxed); }
 
-/* As much again as there is. */
+/* As much again as there is. Under a limit an eighth: what one kind of memory holds in advance, the others and the program's
+ * own mappings cannot have. */
 static size_t step(enum space space)
 {
     size_t size = reservation_reserved(space);
+    if (os_memory_is_limited())
+        return round_up(size / 8, os_page_size());
     return size < STEP_MIN ? STEP_MIN : size > STEP_MAX ? STEP_MAX : size;
 }
 
@@ -65,8 +68,7 @@ bool reservation_extend(enum space space, size_t size)
     if (reservation->end == NULL)
         return false;
     size_t more = round_up(size - left, os_page_size()), wanted = step(space);
-    return (more < wanted && (extend_by(space, wanted) || (more < wanted / 8 && extend_by(space, wanted / 8)))) ||
-           extend_by(space, more);
+    return (more < wanted && extend_by(space, wanted)) || extend_by(space, more);
 }
 
 static bool begin_with(enum space space, size_t size, size_t align, size_t room)
@@ -93,14 +95,16 @@ bool reservation_begin(enum space space, size_t size, size_t align)
 }
 
 /* Commits what lies before `end` and somewhat more, or where that is refused, no more. */
-static bool commit_to(struct reservation *reservation, char *end)
+static bool commit_to(enum space space, char *end)
 {
+    struct reservation *reservation = &reservations[space];
+    size_t usual = step(space) < COMMIT_SIZE ? step(space) : COMMIT_SIZE;
     size_t left = (size_t)(reservation->end - reservation->committed);
     size_t more = round_up((size_t)(end - reservation->committed), os_page_size());
-    size_t rounded = round_up(more, COMMIT_SIZE) < left ? round_up(more, COMMIT_SIZE) : left;
-    if (os_commit(reservation->committed, rounded))
-        more = rounded;
-    else if (more == rounded || !os_commit(reservation->committed, more))
+    size_t wanted = usual < more ? more : usual < left ? usual : left;
+    if (os_commit(reservation->committed, wanted))
+        more = wanted;
+    else if (more == wanted || !os_commit(reservation->committed, more))
         return false;
     reservation->committed += more;
     return true;
@@ -110,7 +114,7 @@ char *reservation_take(enum space space, size_t size)
 {
     struct reservation *reservation = &reservations[space];
     char *taken = reservation->next;
-    if (taken + size > reservation->committed && !commit_to(reservation, taken + size))
+    if (taken + size > reservation->committed && !commit_to(space, taken + size))
         return NULL;
     reservation->next = taken + size;
     return taken;

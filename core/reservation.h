@@ -16,6 +16,7 @@
 /* What memory is for. The first are the kinds of slabs (region.h). */
 enum space {
     SPACE_SMALL,
+    SPACE_MEDIUM,
     SPACE_LARGE,
     SPACE_HUGE,   /* huge pages back it */
     SPACE_BLOCKS, /* large blocks */

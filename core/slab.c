@@ -106,7 +106,7 @@ static uint32_t ripe_count(const struct slab *slab, uint32_t capacity)
 
 static void count_owned(const struct slab *slab, struct bin *bin, int change)
 {
-    _Atomic uint16_t *owned = slab_kind_of(slab) == SLAB_SMALL ? &bin->small_owned : &bin->large_owned;
+    _Atomic uint16_t *owned = slab_kind_of(slab) < SLAB_LARGE ? &bin->first_owned : &bin->large_owned;
     atomic_fetch_add_explicit(owned, (uint16_t)change, memory_order_relaxed);
 }
 

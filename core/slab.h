@@ -1,11 +1,11 @@
-/* A slab: 64 KiB or 2 MiB of slots of one size, and its header in the region's table.
+/* A slab: 64 KiB, 512 KiB or 2 MiB of slots of one size, and its header in the region's table.
  *
  *     handed out  +  (armed - countdown) + spare_count  +  (pushed - popped)  +  (capacity - granted)  =  capacity
  *                    free locally                        freed by others       never handed out
  *
  * How a slab keeps its free slots is fixed when it is taken:
  *   list    each free slot holds the link to the next: small slabs
- *   bitmap  a bit in slab.local: large slabs, and slots too small for a link. Neither a free nor an allocation touches
+ *   bitmap  a bit in slab.local: the others, and slots too small for a link. Neither a free nor an allocation touches
  *           the slot, and slots come out in address order
  * What other threads free goes to a bitmap of its own (slab.remote), whatever the slab.
  *

@@ -53,8 +53,10 @@ size_t stats_fresh_slabs(void)
 
 size_t stats_reserved(void)
 {
-    return reservation_reserved(SPACE_SMALL) + reservation_reserved(SPACE_LARGE) + reservation_reserved(SPACE_HUGE) +
-           reservation_reserved(SPACE_BLOCKS) + reservation_reserved(SPACE_META);
+    size_t size = 0;
+    for (enum space space = 0; space < RESERVATIONS; space++)
+        size += reservation_reserved(space);
+    return size;
 }
 
 size_t stats_regions(void)

@@ -117,7 +117,7 @@ using Mappings = OwnMappings;
 
 TEST_F(Mappings, AreAFewForEachRegionWhateverItsSlabsAreUsedFor)
 {
-    constexpr Request requests[] = {{1000, 8}, {64 * KiB, 0}, {4096, 0}, {8192, 0}, {512 * KiB, 0}, {16 * KiB, 0}};
+    constexpr Request requests[] = {{1000, 8}, {64 * KiB, 0}, {4096, 0}, {8192, 0}, {512 * KiB, 0}, {32 * KiB, 0}};
     constexpr size_t slab = 2 * MiB;
     expect_in_child([&] {
         const size_t before = count_mappings();
@@ -146,9 +146,9 @@ TEST_F(Mappings, AreAFewForEachRegionWhateverItsSlabsAreUsedFor)
 
 // ---- huge pages -----------------------------------------------------------------------------------------------------
 
-// A block of each kind of memory: in a small slab, in a large one, in one of many large ones for small blocks, of its own.
+// A block of each kind of memory: in a small slab, in a medium one, in one of many large ones for small blocks, of its own.
 struct Kinds {
-    Blocks small{{64, 0}, 64}, large{{64 * KiB, 0}, 2 * MiB}, many{{64, 0}, 64 * MiB}, own{{16 * MiB, 0}, 64 * MiB};
+    Blocks small{{64, 0}, 64}, medium{{64 * KiB, 0}, 2 * MiB}, many{{64, 0}, 64 * MiB}, own{{16 * MiB, 0}, 64 * MiB};
 
     Mapping of(const Blocks &blocks) const { return mapping_of(blocks.blocks.back()); }
     // Not each: huge pages pause where they are dear.
@@ -161,7 +161,7 @@ struct Kinds {
     }
     void touch() const
     {
-        for (const Blocks *blocks : {&small, &large, &many, &own})
+        for (const Blocks *blocks : {&small, &medium, &many, &own})
             blocks->touch();
     }
 };
@@ -179,7 +179,7 @@ class HugePages : public OwnMappings
     // So that a kernel which gives them to whoever does not object does not either.
     static void expect_nowhere(const Kinds &kinds)
     {
-        for (const Blocks *blocks : {&kinds.small, &kinds.large, &kinds.many, &kinds.own})
+        for (const Blocks *blocks : {&kinds.small, &kinds.medium, &kinds.many, &kinds.own})
             EXPECT_TRUE(kinds.of(*blocks).has("nh")) << blocks->request;
         const size_t before = huge_bytes();
         kinds.touch();
@@ -192,7 +192,7 @@ TEST_F(HugePages, AreWhereTheyArePaidFor)
     expect_in_child([] {
         const Kinds kinds;
         EXPECT_TRUE(kinds.of(kinds.small).has("nh"));
-        EXPECT_TRUE(kinds.of(kinds.large).has("nh"));
+        EXPECT_TRUE(kinds.of(kinds.medium).has("nh"));
         EXPECT_TRUE(kinds.some_of_many_has("hg"));
         EXPECT_FALSE(kinds.of(kinds.own).has("hg") || kinds.of(kinds.own).has("nh")) << "left to the system";
     });
@@ -207,7 +207,7 @@ TEST_F(HugePages, AreNowhereWhereTheyAreOff)
 }
 
 // In a program of its own: the environment is read when the library is loaded.
-TEST_F(HugePages, AreForAllButSmallSlabsWhereTheEnvironmentSaysAlways)
+TEST_F(HugePages, AreForLargeSlabsAndBlocksWhereTheEnvironmentSaysAlways)
 {
     constexpr const char *variable = "ALLOC_HUGE_PAGES";
     if (std::getenv(variable) == nullptr)
@@ -218,7 +218,7 @@ TEST_F(HugePages, AreForAllButSmallSlabsWhereTheEnvironmentSaysAlways)
     else {
         const Kinds kinds;
         EXPECT_TRUE(kinds.of(kinds.small).has("nh"));
-        EXPECT_TRUE(kinds.of(kinds.large).has("hg"));
+        EXPECT_TRUE(kinds.of(kinds.medium).has("nh"));
         EXPECT_TRUE(kinds.of(kinds.many).has("hg"));
         EXPECT_TRUE(kinds.of(kinds.own).has("hg"));
     }
@@ -232,7 +232,7 @@ TEST_F(HugePages, AreNotMissedByAProcessThatHasThemDisabled)
         Kinds kinds;
         kinds.touch();
         EXPECT_EQ(huge_bytes(), 0u);
-        for (Blocks *blocks : {&kinds.small, &kinds.large, &kinds.many, &kinds.own})
+        for (Blocks *blocks : {&kinds.small, &kinds.medium, &kinds.many, &kinds.own})
             blocks->release_all();
         alloc_trim();
         EXPECT_LT(stats().committed_bytes, 64 * MiB);
@@ -250,7 +250,7 @@ TEST_F(CoreDump, LeavesOutWhatIsOnlyReserved)
         for (const Mapping &mapping : read_mappings())
             known.push_back(mapping.start);
         const Kinds kinds;
-        for (const Blocks *blocks : {&kinds.small, &kinds.large, &kinds.many, &kinds.own})
+        for (const Blocks *blocks : {&kinds.small, &kinds.medium, &kinds.many, &kinds.own})
             EXPECT_FALSE(kinds.of(*blocks).has("dd")) << blocks->request;
         size_t reserved = 0, dumped = 0;
         for (const Mapping &mapping : read_mappings()) {

@@ -223,7 +223,7 @@ INSTANTIATE_TEST_SUITE_P(OfSize, DoubleFree, testing::Values(1, 4, 64, 4096, 819
 // A heap holds the few slots that it freed last apart from the map: those freed before and after push it out of there.
 TEST_F(Misuse, DoubleFreeOfABitmapSlotLater)
 {
-    for (size_t size : {4, 65536}) {
+    for (size_t size : {4, 32768}) {
         std::vector<void *> blocks(30); // a slab's, so that it stays in use
         for (void *&block : blocks)
             block = alloc_malloc(size);

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <fstream>
+#include <pthread.h>
 #include <sys/resource.h>
 #include <thread>
 
@@ -228,6 +229,63 @@ TEST(Addresses, ThatAreFewAreUsedNearlyAllAndMoreOfThemForMore)
         }
     }
 }
+
+// What the library has in advance, the program's own mappings cannot have.
+TEST(Addresses, ThatAreFewAreNotHeldInAdvance)
+{
+    if (TEST_SANITIZED || ALLOC_DEBUG)
+        GTEST_SKIP() << "what watches the library takes more addresses than the library";
+    expect_in_child([] {
+        const size_t used = process_bytes("/proc/self/status", "VmSize:");
+        const rlimit addresses = {used + 200 * MiB, RLIM_INFINITY};
+        EXPECT_EQ(setrlimit(RLIMIT_AS, &addresses), 0);
+        for (Request request : {Request{64, 0}, {20'000, 16}, {600'000, 16}})
+            for (size_t bytes = 0; bytes < 20 * MiB; bytes += request.size)
+                ASSERT_NE(allocate(request), nullptr);
+        EXPECT_LT(process_bytes("/proc/self/status", "VmSize:"), used + 60 * MiB * 5 / 4 + 6 * MiB);
+    });
+}
+
+#if ALLOC_THREADS
+
+// As with a slab of 2 MiB for each size of each thread: 3 GiB.
+TEST(Addresses, ThatAreFewServeManyThreadsWithManySizes)
+{
+    if (TEST_SANITIZED || ALLOC_DEBUG)
+        GTEST_SKIP() << "what watches the library takes more addresses than the library";
+    expect_in_child([] {
+        const rlimit addresses = {2048 * MiB, RLIM_INFINITY};
+        EXPECT_EQ(setrlimit(RLIMIT_AS, &addresses), 0);
+        constexpr size_t count = 64;
+        std::atomic<size_t> missing{0};
+        pthread_barrier_t all;
+        pthread_barrier_init(&all, nullptr, count);
+        std::vector<std::thread> threads;
+        pthread_attr_t small_stacks;
+        pthread_attr_init(&small_stacks);
+        pthread_attr_setstacksize(&small_stacks, 256 * KiB);
+        pthread_setattr_default_np(&small_stacks);
+        for (size_t i = 0; i < count; i++)
+            threads.emplace_back([&] {
+                std::vector<std::pair<void *, Request>> blocks;
+                for (size_t size = 8 * KiB; size < 512 * KiB; size *= 2)
+                    for (size_t quarters = 5; quarters <= 8; quarters++) {
+                        const Request request = {size / 4 * quarters - 64, 16};
+                        blocks.emplace_back(allocate(request), request);
+                        missing += blocks.back().first == nullptr;
+                    }
+                pthread_barrier_wait(&all);
+                for (auto [block, request] : blocks)
+                    if (block != nullptr)
+                        release(block, request);
+            });
+        for (std::thread &thread : threads)
+            thread.join();
+        EXPECT_EQ(missing, 0u);
+    });
+}
+
+#endif
 
 // ---- mappings ----------------------------------------------------------------------------------------------------------------
 

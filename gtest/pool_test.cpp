@@ -16,8 +16,8 @@ namespace
 using namespace slabs;
 using support::KiB, support::MiB;
 
-constexpr size_t large_slab = 2 * MiB, small_slab = 64 * KiB;
-constexpr Request in_small = {8192, 0}, in_large = {64 * KiB, 0}, also_in_large = {128 * KiB, 0};
+constexpr size_t small_slab = 64 * KiB, medium_slab = 512 * KiB, large_slab = 2 * MiB;
+constexpr Request in_small = {8192, 0}, in_medium = {32 * KiB, 0}, also_in_medium = {64 * KiB, 0};
 
 constexpr std::pair<alloc_option, size_t> defaults[] = {{ALLOC_OPTION_PURGE_AGE, 100},
                                                         {ALLOC_OPTION_CACHE_LIMIT, 32 * MiB},
@@ -129,10 +129,10 @@ TEST_F(Pool, ASlabThatWasEmptiedIsTakenAtOnce)
 {
     constexpr size_t count = 6;
     std::vector<Slots> slabs;
-    elsewhere([&] { slabs = fill_marked(in_large, count); });
+    elsewhere([&] { slabs = fill_marked(in_medium, count); });
     elsewhere([&] {
         for (const Slots &slots : slabs)
-            release_slots(slots, in_large);
+            release_slots(slots, in_medium);
     });
     std::set<const slab *> emptied;
     for (const Slots &slots : slabs)
@@ -140,14 +140,14 @@ TEST_F(Pool, ASlabThatWasEmptiedIsTakenAtOnce)
     const struct alloc_stats before = stats();
     EXPECT_GE(before.slabs_cached, count);
     elsewhere([&] {
-        Population taken = fill(also_in_large, count - 1);
+        Population taken = fill(also_in_medium, count - 1);
         for (const Slots &slots : taken.full)
             EXPECT_EQ(emptied.count(view(slots.front()).slab), 1u);
         EXPECT_EQ(stats().slabs_fresh, before.slabs_fresh);
-        EXPECT_LE(stats().committed_bytes, before.committed_bytes + large_slab) << "for its metadata";
+        EXPECT_LE(stats().committed_bytes, before.committed_bytes + medium_slab) << "for its metadata";
         for (const Slots &slots : taken.full)
-            release_slots(slots, also_in_large);
-        release_slots(taken.rest, also_in_large);
+            release_slots(slots, also_in_medium);
+        release_slots(taken.rest, also_in_medium);
     });
 }
 
@@ -155,6 +155,8 @@ TEST_F(Pool, ASlabThatWasEmptiedIsTakenAtOnce)
 TEST_F(Pool, ASlabServesEitherLargeKind)
 {
     constexpr size_t count = 12;
+    constexpr Request in_large = {4096, 0}, also_in_large = {2048, 0}; // behind the small slabs that their bins begin with
+    Population small = fill(in_large, 17), also_small = fill(also_in_large, 17);
     constexpr std::pair<size_t, size_t> changes[] = {{ALLOC_HUGE_PAGES_ALWAYS, ALLOC_HUGE_PAGES_OFF},
                                                      {ALLOC_HUGE_PAGES_OFF, ALLOC_HUGE_PAGES_ALWAYS}};
     for (auto [former, latter] : changes) {
@@ -191,12 +193,17 @@ TEST_F(Pool, ASlabServesEitherLargeKind)
             release_slots(slots, also_in_large);
         release_slots(taken.rest, also_in_large);
     }
+    for (auto [population, request] : {std::pair{&small, in_large}, {&also_small, also_in_large}}) {
+        for (const Slots &slots : population->full)
+            release_slots(slots, request);
+        release_slots(population->rest, request);
+    }
 }
 
 // What is cached and serves nobody does not add to what the system provides instead.
 TEST_F(Pool, OneGoesBackForEachThatTheSystemProvides)
 {
-    Population growing = fill(in_large, 1);
+    Population growing = fill(in_medium, 1);
     const slab *current = view(growing.rest.back()).slab;
     const std::vector<Slots> small = fill_marked(in_small, 8);
     purge_all();
@@ -207,29 +214,29 @@ TEST_F(Pool, OneGoesBackForEachThatTheSystemProvides)
     const size_t cached = stats().cached_bytes;
     EXPECT_EQ(cached, small.size() * small_slab);
     for (size_t provided = 0; provided < small.size();) {
-        growing.rest.push_back(support::allocate(in_large));
+        growing.rest.push_back(support::allocate(in_medium));
         provided += view(growing.rest.back()).slab != current;
         current = view(growing.rest.back()).slab;
         ASSERT_EQ(stats().cached_bytes, cached - provided * small_slab);
         for (size_t i = 0; i < small.size(); i++)
             ASSERT_EQ(has_memory(small[i], in_small), i >= provided) << "the oldest goes first";
     }
-    release_slots(growing.full.front(), in_large);
-    release_slots(growing.rest, in_large);
+    release_slots(growing.full.front(), in_medium);
+    release_slots(growing.rest, in_medium);
 }
 
 TEST_F(Pool, TheSlabGivenBackLastIsTakenFirst)
 {
-    std::vector<Slots> slabs = fill_marked(in_large, 4);
+    std::vector<Slots> slabs = fill_marked(in_medium, 4);
     std::vector<const slab *> order;
     for (size_t i : {2, 0, 3, 1}) {
         order.push_back(view(slabs[i].front()).slab);
-        give_back(slabs[i], in_large);
+        give_back(slabs[i], in_medium);
     }
     for (; !order.empty(); order.pop_back()) {
-        const void *slot = support::allocate(also_in_large);
+        const void *slot = support::allocate(also_in_medium);
         while (view(slot).slab != order.back() && std::count(order.begin(), order.end(), view(slot).slab) == 0)
-            slot = support::allocate(also_in_large);
+            slot = support::allocate(also_in_medium);
         EXPECT_EQ(view(slot).slab, order.back());
     }
 }
@@ -237,20 +244,20 @@ TEST_F(Pool, TheSlabGivenBackLastIsTakenFirst)
 // After every single free, and whatever the kind: what is more goes back, of the one freed first.
 TEST_F(Pool, NoMoreThanTheLimitIsCached)
 {
-    for (size_t limit : {size_t{0}, 1 * MiB, 4 * MiB, 7 * MiB + 5}) {
+    for (size_t limit : {size_t{0}, 256 * KiB, 1 * MiB, 1792 * KiB + 5}) {
         set(ALLOC_OPTION_CACHE_LIMIT, limit);
-        std::vector<Slots> large = fill_marked(in_large, 6), small = fill_marked(in_small, 14);
+        std::vector<Slots> large = fill_marked(in_medium, 6), small = fill_marked(in_small, 14);
         purge_all();
         auto empty = [&](const Slots &slots, Request request, size_t bytes) {
             const size_t before = stats().cached_bytes;
             give_back(slots, request);
             EXPECT_LE(stats().cached_bytes, limit);
-            EXPECT_GE(stats().cached_bytes + large_slab, std::min(before + bytes, limit)) << "but nearly as much";
+            EXPECT_GE(stats().cached_bytes + medium_slab, std::min(before + bytes, limit)) << "but nearly as much";
             EXPECT_TRUE(has_memory(slots, request) || bytes > limit || before > limit - bytes);
         };
         for (size_t i = 0; i < large.size(); i++) {
             empty(small[2 * i], in_small, small_slab);
-            empty(large[i], in_large, large_slab);
+            empty(large[i], in_medium, medium_slab);
             empty(small[2 * i + 1], in_small, small_slab);
         }
         for (size_t i = 2 * large.size(); i < small.size(); i++)
@@ -262,11 +269,11 @@ TEST_F(Pool, NoMoreThanTheLimitIsCached)
 TEST_F(Pool, NothingIsCachedWhereItMayHaveNoAge)
 {
     set(ALLOC_OPTION_PURGE_AGE, 0);
-    std::vector<Slots> slabs = fill_marked(in_large, 3);
+    std::vector<Slots> slabs = fill_marked(in_medium, 3);
     purge_all();
     for (const Slots &slots : slabs) {
-        give_back(slots, in_large);
-        EXPECT_FALSE(has_memory(slots, in_large));
+        give_back(slots, in_medium);
+        EXPECT_FALSE(has_memory(slots, in_medium));
     }
     EXPECT_EQ(stats().cached_bytes, 0u);
 }
@@ -276,14 +283,14 @@ TEST_F(Pool, MemoryBeyondTheLimitIsTheSystems)
 {
     constexpr size_t count = 40;
     set(ALLOC_OPTION_CACHE_LIMIT, 4 * MiB);
-    std::vector<Slots> slabs = fill_marked(in_large, count);
+    std::vector<Slots> slabs = fill_marked(in_medium, count);
     for (const Slots &slots : slabs)
         for (void *slot : slots)
-            std::memset(slot, 1, in_large.size);
+            std::memset(slot, 1, in_medium.size);
     const size_t before = support::resident_bytes();
     for (const Slots &slots : slabs)
-        release_slots(slots, in_large);
-    EXPECT_LT(support::resident_bytes(), before - (count * large_slab - 4 * MiB) + 2 * MiB);
+        release_slots(slots, in_medium);
+    EXPECT_LT(support::resident_bytes(), before - (count * medium_slab - 4 * MiB) + 2 * MiB);
 }
 
 class AgedPool : public Pool, public testing::WithParamInterface<uint32_t>
@@ -298,11 +305,11 @@ class AgedPool : public Pool, public testing::WithParamInterface<uint32_t>
     {
         now = GetParam();
         Pool::SetUp();
-        slabs = fill_marked(in_large, 5);
+        slabs = fill_marked(in_medium, 5);
         others = fill_marked(in_small, 12);
         purge_all();
         for (const Slots &slots : slabs) {
-            give_back(slots, in_large);
+            give_back(slots, in_medium);
             pass(10);
         }
     }
@@ -310,7 +317,7 @@ class AgedPool : public Pool, public testing::WithParamInterface<uint32_t>
     void expect_memory_but_of(size_t first) const
     {
         for (size_t i = 0; i < slabs.size(); i++)
-            EXPECT_EQ(has_memory(slabs[i], in_large), i >= first) << "slab " << i << " of " << first << " purged";
+            EXPECT_EQ(has_memory(slabs[i], in_medium), i >= first) << "slab " << i << " of " << first << " purged";
     }
 
     void give_back_another() { give_back(others[next_other++], in_small); }
@@ -351,11 +358,11 @@ TEST_P(AgedPool, OneGoesBackForEachThatIsTaken)
     Slots taken;
     size_t left = slabs.size();
     while (left > 3) {
-        taken.push_back(support::allocate(also_in_large));
+        taken.push_back(support::allocate(also_in_medium));
         left -= view(taken.back()).slab == view(slabs[left - 1].front()).slab;
     }
     expect_memory_but_of(2);
-    release_slots(taken, also_in_large);
+    release_slots(taken, also_in_medium);
 }
 
 TEST_P(AgedPool, TheAgeMayBeChanged)
@@ -378,18 +385,18 @@ TEST_P(AgedPool, WhatCameInAfterTheClockWasReadIsNew)
     for (size_t i = 0; i < slabs.size(); i++)
         give_back_another();
     expect_memory_but_of(slabs.size());
-    const Slots newest = fill_marked(in_large, 1).front();
+    const Slots newest = fill_marked(in_medium, 1).front();
     purge_all();
-    give_back(newest, in_large);
+    give_back(newest, in_medium);
     pass(UINT32_MAX); // 1 back
     give_back_another();
-    EXPECT_TRUE(has_memory(newest, in_large));
+    EXPECT_TRUE(has_memory(newest, in_medium));
 }
 
 TEST_P(AgedPool, APurgeGivesBackTheOldest)
 {
     for (size_t purged = 1; purged <= slabs.size(); purged++) {
-        while (stats().cached_bytes > (slabs.size() - purged) * large_slab) // not every step is one of the pool's
+        while (stats().cached_bytes > (slabs.size() - purged) * medium_slab) // not every step is one of the pool's
             ASSERT_EQ(alloc_purge(), 1);
         expect_memory_but_of(purged);
     }
@@ -522,7 +529,7 @@ TEST_F(Unwaited, NoMemoryGoesBackInsideOfALock)
     for (uint64_t stream = 0; stream < 3; stream++)
         threads.emplace_back([stream] {
             support::Random random(stream);
-            constexpr Request requests[] = {in_small, in_large, also_in_large, {64, 0}, {3000, 8}};
+            constexpr Request requests[] = {in_small, in_medium, also_in_medium, {64, 0}, {3000, 8}};
             for (size_t i = 0; i < support::repetitions(80); i++) {
                 const Request request = requests[random.below(std::size(requests))];
                 Population population = fill(request, 1 + random.below(3));

@@ -30,7 +30,7 @@ inline const Kind kinds[] = {
     {{64, 0}, 4, "SmallLists"},
     {{8192, 0}, 8, "SmallListsOfFew"},
     {{3072, 1024}, 5, "SmallListsThatDoNotDivide"},
-    {{65536, 0}, 4, "LargeMapsOfFew"},
+    {{32768, 0}, 4, "MediumMapsOfFew"},
     {{4096, 0}, 19, "ListsAndMaps"}, // 16 small ones by list, then large ones by bitmap
     {{1, 0}, 3, "SmallMaps"},
 };

@@ -359,7 +359,7 @@ TEST_F(Stats, PurgesAreCounted)
     const Setting limit(ALLOC_OPTION_CACHE_LIMIT, 0);
     const struct alloc_stats before = statistics();
     Population population;
-    population.fill({64 * KiB, 0}, 20 * MiB);
+    population.fill({32 * KiB, 0}, 5 * MiB);
     EXPECT_EQ(statistics().purges, before.purges);
     population.free_all();
     const struct alloc_stats after = statistics();
@@ -458,7 +458,7 @@ TEST_F(Stats, RemoteFreesAreExactOnceTheirThreadsEnded)
 {
     const size_t before = statistics().remote_frees;
     size_t expected = 0;
-    for (Request request : {Request{1, 0}, {16, 0}, {100, 8}, {5000, 1}, {16 * KiB, 0}, {512 * KiB, 0}}) {
+    for (Request request : {Request{1, 0}, {16, 0}, {100, 8}, {5000, 1}, {32 * KiB, 0}, {512 * KiB, 0}}) {
         std::vector<void *> blocks(std::min(repetitions(20000), 8 * MiB / request.size));
         for (void *&block : blocks)
             block = allocate(request);

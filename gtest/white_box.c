@@ -88,7 +88,7 @@ static struct slab_view view(struct slab *slab)
         .start = slab_start(slab),
         .class_number = slab->class,
         .state = (enum view_state)slab->state,
-        .is_large = kind != SLAB_SMALL,
+        .is_large = kind >= SLAB_LARGE,
         .is_huge = kind == SLAB_HUGE,
         .is_list = slab->is_list,
         .is_to_revisit = slab->flags & SLAB_REVISIT,
@@ -222,7 +222,7 @@ static bool is_same(const char *what, size_t counted, size_t there)
 
 bool engine_memory_is_accounted(void)
 {
-    static const char *const names[] = {"small slabs", "large slabs", "huge slabs", "large blocks"};
+    static const char *const names[] = {"small slabs", "medium slabs", "large slabs", "huge slabs", "large blocks"};
     size_t slabs[SPACES] = {0}, pooled[SPACES] = {0}, charged = large_count().live_bytes;
     for (struct region *region = region_newest(); region != NULL; region = region->next) {
         slabs[region->kind] += (size_t)region->slab_end << region->slab_shift;
@@ -256,7 +256,7 @@ const struct heap *engine_owner(const void *slot) { return heap_of(slab_bin(slab
 
 uint32_t engine_heap_owns(const struct heap *heap, size_t class_number)
 {
-    return (uint32_t)atomic_load(&heap->bins[class_number].small_owned) +
+    return (uint32_t)atomic_load(&heap->bins[class_number].first_owned) +
            atomic_load(&heap->bins[class_number].large_owned);
 }
 

@@ -7,6 +7,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -365,6 +366,18 @@ uint64_t os_thread_nanoseconds(void)
 }
 
 /* As secure_getenv, which lies where a small program has no other page of the C library's. */
+static bool is_limited(int resource)
+{
+    struct rlimit limit;
+    return getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+}
+
+bool os_memory_is_limited(void)
+{
+    KEEP_ERRNO;
+    return is_limited(RLIMIT_AS) || is_limited(RLIMIT_DATA);
+}
+
 const char *os_environment(const char *variable)
 {
     size_t length = strlen(variable);

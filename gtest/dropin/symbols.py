@@ -31,7 +31,7 @@ SHARED_NAMES = {"__register_atfork"}
 
 # What it may need of others: nothing that allocates, but for what has the C++ runtime found and what malloc_info writes with.
 IMPORTS = set("""
-    mmap munmap mremap mprotect madvise syscall getpid getpagesize getauxval clock_gettime write abort
+    mmap munmap mremap mprotect madvise syscall getpid getpagesize getauxval getrlimit clock_gettime write abort
     pthread_once pthread_key_create pthread_setspecific __register_atfork dlsym __errno_location
     environ __environ __libc_single_threaded memcpy memset strchr strcpy strcmp strncmp strlen snprintf dlopen fprintf prctl
     _ZSt15get_new_handlerv _ZSt17__throw_bad_allocv

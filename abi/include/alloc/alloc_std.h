@@ -140,7 +140,7 @@ ALLOC_API size_t alloc_good_size_aligned(size_t size, size_t align) ALLOC_NOEXCE
  * ALLOC_OPTION_LARGE_CACHE_LIMIT for blocks above 512 KiB, of which what is more than twice what is live, or 32 MiB,
  * goes back by two pieces at each free); the excess goes back as it comes in, and what has been cached for
  * ALLOC_OPTION_PURGE_AGE goes back one by one as later calls put memory into the cache or take it out. There is no thread in the background: a process that makes no call
- * keeps what is cached. Beside that, each thread keeps, per size class that it used, one slab (64 KiB or 2 MiB) and those
+ * keeps what is cached. Beside that, each thread keeps, per size class that it used, one slab (64 KiB, 512 KiB or 2 MiB) and those
  * of up to six blocks freed last.
  *
  * alloc_purge gives back one step's worth: of the calling thread's slabs, then of what is cached. 1: there may be more; 0:
