@@ -35,6 +35,8 @@ static struct heap *heap_create(void)
     heap->number = ++heaps.count;
 #if ALLOC_THREADS
     if (!os_is_single_threaded()) { /* who is alone may fork without handlers; it is not abandoned as long as it is alone */
+        heap->is_known = true;
+        os_owner_begin(&heap->owner);
         heap->next_known = heaps.known;
         heaps.known = heap;
     }
@@ -67,15 +69,15 @@ static struct heap *heap_take_abandoned(void)
     lock_release(LOCK_HEAPS);
     if (heap == NULL)
         return NULL;
-    os_thread owner = atomic_load_explicit(&heap->owner, memory_order_acquire);
-    bool taken = owner != 0 && os_thread_has_ended(owner) && atomic_compare_exchange_strong(&heap->owner, &owner, 0);
-    return taken ? heap : NULL;
+    return os_owner_take_over(&heap->owner) ? heap : NULL; /* which is_owned already says */
 }
 
 /* Where the next thread finds it, or as the last one. */
 static void heap_put(struct heap *heap, bool last)
 {
-    atomic_store_explicit(&heap->owner, 0, memory_order_relaxed);
+    if (heap->is_owned)
+        os_owner_clear(&heap->owner);
+    heap->is_owned = false;
     heap->next = NULL;
     lock_acquire(LOCK_HEAPS);
     if (heaps.pooled == NULL)
@@ -182,6 +184,8 @@ static void fork_child(void)
 {
     heaps.known = NULL;
     heaps.suspect = NULL;
+    if (heap_self()->number != 0)
+        heap_self()->is_known = heap_self()->is_owned = false; /* to the system, the thread is another one */
     lock_end_fork();
 }
 
@@ -204,7 +208,8 @@ static struct heap *heap_adopt(void)
     if (heap == NULL)
         return NULL;
     own_bins = heap->bins; /* from here on, whatever the system allocates in the calls below is served */
-    atomic_store_explicit(&heap->owner, os_thread_self(), memory_order_release);
+    if (heap->is_known && !heap->is_owned)
+        heap->is_owned = os_owner_set(&heap->owner);
     os_start();
     if (os_at_thread_exit(heap))
         return heap;

@@ -30,8 +30,10 @@ struct heap {
     uint32_t number;         /* 1, 2, ...; 0 for heap_none and heap_late */
     struct heap *next;       /* in the pool */
     struct heap *next_known; /* among all heaps of this process */
-    _Atomic os_thread owner; /* 0: pooled, or lent for one operation */
-    size_t purged;           /* bins that heap_purge has been at; the owner's */
+    struct os_owner owner;   /* of a known heap */
+    bool is_owned;           /* by a thread. Not: pooled, or lent for one operation */
+    bool is_known;
+    size_t purged; /* bins that heap_purge has been at; the owner's */
     struct bin bins[CLASS_COUNT];
 };
 

@@ -23,12 +23,15 @@ static void count(enum space space, size_t size)
 
 size_t reservation_reserved(enum space space) { return atomic_load_explicit(&reserved[space], memory_order_relaxed); }
 
-/* As much again as there is. Under a limit an eighth: what one kind of memory holds in advance, the others and the program's
- * own mappings cannot have. */
+/* Whether memory or addresses are known to be short: the process began with a limit, or the system refused. */
+static bool is_short;
+
+/* As much again as there is. Where memory is short an eighth: what one kind of memory holds in advance, the others and the
+ * program's own mappings cannot have. */
 static size_t step(enum space space)
 {
     size_t size = reservation_reserved(space);
-    if (os_memory_is_limited())
+    if (is_short)
         return round_up(size / 8, os_page_size());
     return size < STEP_MIN ? STEP_MIN : size > STEP_MAX ? STEP_MAX : size;
 }
@@ -68,7 +71,10 @@ bool reservation_extend(enum space space, size_t size)
     if (reservation->end == NULL)
         return false;
     size_t more = round_up(size - left, os_page_size()), wanted = step(space);
-    return (more < wanted && extend_by(space, wanted)) || extend_by(space, more);
+    if (more < wanted && extend_by(space, wanted))
+        return true;
+    is_short |= more < wanted;
+    return extend_by(space, more);
 }
 
 static bool begin_with(enum space space, size_t size, size_t align, size_t room)
@@ -86,6 +92,9 @@ static bool begin_with(enum space space, size_t size, size_t align, size_t room)
 
 bool reservation_begin(enum space space, size_t size, size_t align)
 {
+    OS_SMALL_STATE static bool is_begun;
+    is_short |= !is_begun && os_memory_is_limited(); /* later, a sandbox may kill for the question */
+    is_begun = true;
     size_t wanted = step(space);
     size = round_up(size, os_page_size());
     if (align < WINDOW)

@@ -11,6 +11,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#if ALLOC_THREADS
+#include <pthread.h>
+#endif
 
 size_t os_page_size(void);
 
@@ -103,15 +106,23 @@ bool os_is_single_threaded(void);
 /* Arranges thread_exit(subject) for the calling thread. False when the system has no room for it. */
 bool os_at_thread_exit(void *subject);
 
-/* Never 0. */
-typedef unsigned os_thread;
-os_thread os_thread_self(void);
-/* Whether a thread of this process has ended. True is certain; a number that is in use again hides an end. */
-bool os_thread_has_ended(os_thread thread);
+/* Says that a thread owns something, and whether it ended without giving that up. */
+struct os_owner {
+    pthread_mutex_t mutex;
+};
+void os_owner_begin(struct os_owner *owner);
+/* The calling thread owns it. False where that cannot be said, while another thread asks whether the owner has ended. */
+bool os_owner_set(struct os_owner *owner);
+/* The calling thread no longer does. */
+void os_owner_clear(struct os_owner *owner);
+/* Whether its owner has ended: then the calling thread owns it. True once, for one of those who ask. */
+bool os_owner_take_over(struct os_owner *owner);
 
 #else
 
-typedef unsigned os_thread;
+struct os_owner {
+    char unused;
+};
 
 struct os_lock {
     char unused;

@@ -331,16 +331,32 @@ static void start(void) { have_exit_key = pthread_key_create(&exit_key, os_event
 
 void os_start(void) { pthread_once(&once, start); }
 
-os_thread os_thread_self(void)
+/* A robust mutex: at a thread's end the kernel marks those that it holds. No system call, unlike a comparison of thread numbers,
+ * which a sandbox may kill for. */
+void os_owner_begin(struct os_owner *owner)
 {
-    KEEP_ERRNO;
-    return (os_thread)syscall(SYS_gettid);
+    pthread_mutexattr_t robust;
+    pthread_mutexattr_init(&robust);
+    pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST);
+    pthread_mutex_init(&owner->mutex, &robust);
 }
 
-bool os_thread_has_ended(os_thread thread)
+bool os_owner_set(struct os_owner *owner) { return pthread_mutex_trylock(&owner->mutex) == 0; }
+
+void os_owner_clear(struct os_owner *owner) { (void)pthread_mutex_unlock(&owner->mutex); }
+
+bool os_owner_take_over(struct os_owner *owner)
 {
-    KEEP_ERRNO;
-    return syscall(SYS_tgkill, getpid(), thread, 0) != 0 && errno == ESRCH; /* signal 0 only asks */
+    switch (pthread_mutex_trylock(&owner->mutex)) {
+    case 0:
+        pthread_mutex_unlock(&owner->mutex);
+        return false;
+    case EOWNERDEAD:
+        pthread_mutex_consistent(&owner->mutex);
+        return true;
+    default:
+        return false;
+    }
 }
 
 bool os_at_thread_exit(void *subject) { return have_exit_key && pthread_setspecific(exit_key, subject) == 0; }
