@@ -9,11 +9,9 @@
 #include <errno.h>
 
 /* A bin begins with so many slabs of the kind that fits its slots, and goes on with large ones: small programs stay small,
- * many sizes take few addresses, big programs get huge pages. Small slabs recycle by list: together they fit the caches, so
- * order does not matter and a list is the cheapest thing there is. The others recycle by bitmap. */
+ * many sizes take few addresses, big programs get huge pages. */
 #define FIRST_OWNED_MAX 16
 #define SMALL_SLOT_MAX  16384
-#define LIST_SLOT_MIN   sizeof(void *) /* smaller slots have no room for a link */
 /* Huge pages begin when a bin has this many large slabs: one page too many is then a fraction of what it holds. */
 #define HUGE_OWNED_MIN 8
 #define HUGE_SLOT_MAX  4096 /* larger slots waste huge pages when only a few are in use */
@@ -27,34 +25,15 @@ static void hold_word(struct bin *bin, struct slab *slab, size_t word, uint64_t 
     bin->mask = mask;
 }
 
-static void hold_list(struct bin *bin, void *first, uint32_t length)
-{
-    bin->free = first;
-    bin->list_length = length;
-}
-
 /* Slots that the owner freed itself. */
 static bool fill_local(struct bin *bin, struct slab *slab)
 {
-    if (!slab->is_list) {
-        size_t word;
-        uint64_t mask = map_take(slab->local, &word);
-        if (mask == 0)
-            return false;
-        hold_word(bin, slab, word, mask);
-        slab_unfree(slab, population(mask));
-        return true;
-    }
-    if (slab->spare_count != 0) {
-        hold_list(bin, slab_remote(slab)->spare, slab->spare_count);
-        slab->spare_count = 0;
-        return true;
-    }
-    if (slab->freed == NULL)
+    size_t word;
+    uint64_t mask = map_take(slab->local, &word);
+    if (mask == 0)
         return false;
-    hold_list(bin, slab->freed, slab_freed_count(slab));
-    slab->freed = NULL;
-    slab_unfree(slab, bin->list_length);
+    hold_word(bin, slab, word, mask);
+    slab_unfree(slab, population(mask));
     return true;
 }
 
@@ -158,14 +137,13 @@ static struct slab *take_slab(const struct bin *bin)
     return slab != NULL ? slab : slab_take_unfit(kind);
 }
 
-/* Begins a fresh slab for a bin. Small slabs recycle by list, if their slots have room for a link. */
+/* Begins a fresh slab for a bin. */
 static struct slab *take_fresh(struct bin *bin)
 {
     struct slab *slab = take_slab(bin);
     if (slab == NULL)
         return NULL;
-    bool is_list = slab_kind_of(slab) == SLAB_SMALL && bin->slot_size >= LIST_SLOT_MIN;
-    if (slab_begin(slab, bin, bin_class(bin), is_list))
+    if (slab_begin(slab, bin, bin_class(bin)))
         return slab;
     slab_set_aside(slab);
     return NULL;
@@ -193,6 +171,16 @@ static bool take_up(struct bin *bin, struct slab *slab)
     return filled;
 }
 
+/* Never-used slots of the current slab: the heap grows, and sweeps for it. */
+static bool fill_growing(struct bin *bin)
+{
+    if (bin->current == NULL || !fill_fresh(bin, bin->current))
+        return false;
+    if (slab_kind_of(bin->current) != SLAB_SMALL && bin_is_own(bin))
+        sweep_steps(bin);
+    return true;
+}
+
 /* The current slab has nothing freed to offer: an available slab, the current one's never-used slots, a slab of a heap without a
  * thread, one that was swept, a fresh one, in this order. */
 static void *refill_slow(struct bin *bin)
@@ -200,12 +188,10 @@ static void *refill_slow(struct bin *bin)
     pages_purge_aged();
     if (bin->slot_size == 0)
         bin_begin(bin);
-    if (take_up(bin, slab_take_available(bin)))
-        return bin_pop(bin);
-    if (bin->current != NULL && fill_fresh(bin, bin->current))
-        return bin_pop(bin);
-    if (take_up(bin, heap_take_over(bin)) || take_up(bin, slab_take_swept(bin)))
-        return bin_pop(bin);
+    (void)slab_revisit(heap_of(bin));
+    if (take_up(bin, slab_take_available(bin, false)) || fill_growing(bin) || take_up(bin, heap_take_over(bin)) ||
+        take_up(bin, slab_take_available(bin, true)))
+        return bin_pop_mask(bin);
     struct slab *next = take_fresh(bin);
     if (next == NULL) {
         errno = ENOMEM;
@@ -213,22 +199,17 @@ static void *refill_slow(struct bin *bin)
     }
     fill_fresh(bin, next);
     change_current(bin, next);
-    return bin_pop(bin);
+    return bin_pop_mask(bin);
 }
 
 void *bin_refill_owned(struct bin *bin)
 {
     struct slab *slab = bin->current;
     if (slab != NULL && (fill_local(bin, slab) || fill_remote(bin, slab)))
-        return bin_pop(bin);
+        return bin_pop_mask(bin);
     /* Without the lock, this can only miss a slab that was listed this moment. */
-    bool have_available = atomic_load_explicit(&bin->available[AVAILABLE_LISTS], memory_order_relaxed) != 0 ||
-                          atomic_load_explicit(&bin->available[AVAILABLE_BITMAPS], memory_order_relaxed) != 0;
-    if (slab != NULL && !have_available && fill_fresh(bin, slab)) {
-        if (slab_kind_of(slab) != SLAB_SMALL && bin_is_own(bin))
-            sweep_steps(bin);
-        return bin_pop(bin);
-    }
+    if (atomic_load_explicit(&bin->available, memory_order_relaxed) == 0 && fill_growing(bin))
+        return bin_pop_mask(bin);
     return refill_slow(bin);
 }
 
@@ -241,14 +222,6 @@ void bin_mark_free(struct slab *slab, size_t index)
 }
 
 /* ---- giving back what a bin holds -------------------------------------------------------------------------------- */
-
-uint32_t bin_list_count(const struct bin *bin)
-{
-    uint32_t count = 0;
-    for (void *slot = bin->free; slot != NULL; slot = *(void **)slot)
-        count++;
-    return count;
-}
 
 void bin_flush_recent(struct bin *bin)
 {
@@ -267,35 +240,25 @@ void bin_flush_recent(struct bin *bin)
 static void put_back_mask(struct bin *bin, struct slab *slab)
 {
     size_t word = (size_t)(bin->base - slab_start(slab)) / bin->slot_size / 64;
-    uint64_t mask = bin->mask, old;
+    uint64_t mask = bin->mask;
     if (mask == 0)
         return;
     bin->mask = 0;
-    if (slab->is_list) /* it has a map only for what others free */
-        old = slab_push(slab, word, mask);
-    else {
-        old = map_add(slab->local, word, mask);
-        if (old == 0)
-            map_mark(slab->local, word);
-        slab_unfree(slab, -population(mask));
-    }
+    uint64_t old = map_add(slab->local, word, mask);
+    if (old == 0)
+        map_mark(slab->local, word);
+    slab_unfree(slab, -population(mask));
     check((old & mask) == 0);
     (void)old;
 }
 
-void bin_retire(struct bin *bin, uint32_t listed)
+void bin_retire(struct bin *bin)
 {
     struct slab *slab = bin->current;
     if (slab == NULL)
         return;
     put_back_mask(bin, slab);
-    if (listed != 0) {
-        slab_remote(slab)->spare = bin->free;
-        slab->spare_count = listed;
-        bin->free = NULL;
-    }
-    if (!slab->is_list)
-        map_untake(slab->local);
+    map_untake(slab->local);
     map_untake(slab->remote);
     bin->current = NULL;
     slab_park(slab);

@@ -41,7 +41,7 @@ void check_freed(const char *function, void *p, size_t size, size_t align);
 void check_named(const char *function, const void *p, size_t size, size_t align);
 /* A pointer comes back that is no block: was it one? */
 void check_foreign(const char *function, const void *p);
-/* The equation above struct slab, list by list and bit by bit, as far as its owner, who calls, writes it. */
+/* The equation above struct slab, bit by bit, as far as its owner, who calls, writes it. */
 void check_slab(struct slab *slab);
 /* And the rest of it, when nobody uses the slab. */
 void check_slab_quiet(struct slab *slab);

@@ -24,7 +24,7 @@ OS_SMALL_STATE static struct {
 } heaps;
 
 /* As bin_allocate, for a bin of a heap that was just taken; without its call of bin_refill, which came here. */
-static void *allocate_owned(struct bin *bin) { return bin_is_empty(bin) ? bin_refill_owned(bin) : bin_pop(bin); }
+static void *allocate_owned(struct bin *bin) { return bin_is_empty(bin) ? bin_refill_owned(bin) : bin_pop_mask(bin); }
 
 static struct heap *heap_create(void)
 {
@@ -151,7 +151,7 @@ static void thread_exit(void *subject)
     sweep_end(heap);
     own_bins = heap_late.bins;
     for (size_t i = 0; i < CLASS_COUNT; i++)
-        bin_retire(&heap->bins[i], bin_list_count(&heap->bins[i]));
+        bin_retire(&heap->bins[i]);
     while (slab_revisit(heap)) {
     }
     heap_put(heap, false);
@@ -168,7 +168,7 @@ bool heap_purge(void)
         struct bin *bin = &heap->bins[heap->purged++];
         bin_flush_recent(bin);
         outbox_flush(&heap->outbox);
-        bin_retire(bin, bin_list_count(bin));
+        bin_retire(bin);
         return true;
     }
     if (slab_revisit(heap))
@@ -228,7 +228,7 @@ static void *allocate_late(size_t class)
     bool was_empty = bin_is_empty(bin); /* but an abandoned heap's, which stays as it is for whoever adopts it */
     void *p = allocate_owned(bin);
     if (was_empty)
-        bin_retire(bin, bin->free == NULL ? 0 : bin->list_length - 1);
+        bin_retire(bin);
     heap_put(heap, false);
     return p;
 }

@@ -73,8 +73,7 @@ void heap_flush_recent(struct heap *heap);
 void heap_pass_on(struct slab *slab, void *p, size_t size, size_t align);
 
 /* Makes the slabs of the calling thread's next bin, or those it should look at, leave the heap where they are empty. One
- * step; false: it has been at all of them, and begins anew. Housekeeping: a step counts a list, at most as long as a
- * slab's. */
+ * step; false: it has been at all of them, and begins anew. */
 bool heap_purge(void);
 
 /* An available slab of a pooled heap, for a bin that would otherwise take a fresh one. NULL: the heap that was asked has none. */

@@ -39,24 +39,35 @@ static void arm(struct slab *slab, uint32_t freed, uint32_t need)
 
 static slab_id list_first(const slab_list *list) { return atomic_load_explicit(list, memory_order_relaxed); }
 
-static void list_insert(slab_list *list, struct slab *slab, enum slab_links_use use)
+/* Lists are rings: the first slab's previous one is the last. */
+static void list_append(slab_list *list, struct slab *slab, enum slab_links_use use)
 {
     slab_id id = slab_to_id(slab), first = list_first(list);
-    slab->links[use] = (struct slab_links){.next = first, .previous = 0};
-    if (first != 0)
-        slab_from_id(first)->links[use].previous = id;
-    atomic_store_explicit(list, id, memory_order_relaxed);
+    if (first == 0) {
+        slab->links[use] = (struct slab_links){.next = id, .previous = id};
+        atomic_store_explicit(list, id, memory_order_relaxed);
+        return;
+    }
+    slab_id last = slab_from_id(first)->links[use].previous;
+    slab->links[use] = (struct slab_links){.next = first, .previous = last};
+    slab_from_id(first)->links[use].previous = id;
+    slab_from_id(last)->links[use].next = id;
+}
+
+static void list_insert(slab_list *list, struct slab *slab, enum slab_links_use use)
+{
+    list_append(list, slab, use);
+    atomic_store_explicit(list, slab_to_id(slab), memory_order_relaxed);
 }
 
 static void list_remove(slab_list *list, struct slab *slab, enum slab_links_use use)
 {
     struct slab_links own = slab->links[use];
-    if (own.previous != 0)
-        slab_from_id(own.previous)->links[use].next = own.next;
-    else
-        atomic_store_explicit(list, own.next, memory_order_relaxed);
-    if (own.next != 0)
-        slab_from_id(own.next)->links[use].previous = own.previous;
+    slab_id id = slab_to_id(slab);
+    slab_from_id(own.previous)->links[use].next = own.next;
+    slab_from_id(own.next)->links[use].previous = own.previous;
+    if (list_first(list) == id)
+        atomic_store_explicit(list, own.next == id ? 0 : own.next, memory_order_relaxed);
 }
 
 static void revisit_add(struct heap *heap, struct slab *slab)
@@ -94,15 +105,9 @@ static void answer(struct slab *slab, struct bin *bin)
 
 /* ---- settling --------------------------------------------------------------------------------------------------- */
 
-/* Enough free slots to be worth taking up again. For bitmaps more: what is allocated together then lies close together,
- * and a word holds several slots when it is taken. The price is memory. */
-static uint32_t ripe_count(const struct slab *slab, uint32_t capacity)
-{
-    uint32_t ripe = slab->is_list ? capacity / 8 : capacity / 4;
-    if (slab->is_list && ripe > 128)
-        ripe = 128;
-    return ripe == 0 ? 1 : ripe;
-}
+/* Enough free slots to be worth taking up again: what is allocated together then lies close together, and a word holds
+ * several slots when it is taken. The price is memory. */
+static uint32_t ripe_count(uint32_t capacity) { return capacity < 4 ? 1 : capacity / 4; }
 
 static void count_owned(const struct slab *slab, struct bin *bin, int change)
 {
@@ -110,24 +115,16 @@ static void count_owned(const struct slab *slab, struct bin *bin, int change)
     atomic_fetch_add_explicit(owned, (uint16_t)change, memory_order_relaxed);
 }
 
-/* The list of its bin that an available slab is in. */
-static slab_list *list_of(const struct slab *slab, struct bin *bin)
-{
-    return &bin->available[slab->flags & SLAB_SWEPT ? AVAILABLE_SWEPT
-                           : slab->is_list          ? AVAILABLE_LISTS
-                                                    : AVAILABLE_BITMAPS];
-}
-
 /* Every slot is free: the slab leaves its heap. Its memory is given back once the lock is released. */
 static void leave_heap(struct slab *slab, struct bin *bin)
 {
     if (slab->state == SLAB_AVAILABLE)
-        list_remove(list_of(slab, bin), slab, LINKS_STATE);
+        list_remove(&bin->available, slab, LINKS_STATE);
     slab->flags &= (uint8_t)~SLAB_SWEPT;
     revisit_remove(heap_of(bin), slab);
     count_owned(slab, bin, -1);
     /* All pushes are counted, so the maps' bits are exactly those not taken yet: with none, a map is zero. */
-    if (!slab->is_list && slab_freed_count(slab) != 0)
+    if (slab_freed_count(slab) != 0)
         slab->flags |= SLAB_LOCAL_USED;
     if (pushed_count(slab) != slab_remote(slab)->popped)
         slab->flags |= SLAB_REMOTE_USED;
@@ -159,10 +156,10 @@ static enum look look_at(struct slab *slab, struct bin *bin, bool is_owner)
     int64_t capacity = slots_that_fit(slab_kind_of(slab), bin->reciprocal);
     /* Signed: the owner can collect a slot before its pusher has counted it. */
     int64_t waiting = (int32_t)(pushed - slab_remote(slab)->popped);
-    int64_t at_rest = (int64_t)slab->spare_count + (capacity - slab_granted(slab));
+    int64_t at_rest = capacity - slab_granted(slab);
     int64_t out = capacity - (at_rest + freed + waiting);
     int64_t usable = at_rest + freed + (waiting > 0 ? waiting : 0);
-    int64_t ripe = ripe_count(slab, (uint32_t)capacity);
+    int64_t ripe = ripe_count((uint32_t)capacity);
     bool is_hidden = at_rest + freed == 0 && !remote_is_reachable(slab);
     check(out >= 0 && usable <= capacity);
 
@@ -174,7 +171,10 @@ static enum look look_at(struct slab *slab, struct bin *bin, bool is_owner)
         answer(slab, bin);
     if (slab->state == SLAB_PARKED && usable >= ripe && !is_hidden) {
         slab->state = SLAB_AVAILABLE;
-        list_insert(list_of(slab, bin), slab, LINKS_STATE);
+        if (slab->flags & SLAB_SWEPT)
+            list_append(&bin->available, slab, LINKS_STATE);
+        else
+            list_insert(&bin->available, slab, LINKS_STATE);
     }
     int64_t missing = out;
     if (slab->state == SLAB_PARKED && usable < ripe && ripe - usable < missing)
@@ -251,6 +251,8 @@ static void make_current(struct slab *slab)
 
 bool slab_revisit(struct heap *heap)
 {
+    if (list_first(&heap->revisit) == 0)
+        return false;
     heap_lock(heap);
     slab_id first = list_first(&heap->revisit);
     struct slab *slab = first == 0 ? NULL : slab_from_id(first);
@@ -263,56 +265,36 @@ bool slab_revisit(struct heap *heap)
     return slab != NULL;
 }
 
-/* The first of a bin's lists becomes current; under the heap's lock. */
-static struct slab *take_first(slab_list *list, struct bin *bin)
+/* The first of the available slabs becomes one bin's or another's current; under the heap's lock. NULL: there is none, or only swept
+ * ones, which are last, and none of these is wanted. */
+static struct slab *take_first(struct bin *bin, bool swept)
 {
-    slab_id first = list_first(list);
-    if (first == 0)
+    slab_id first = list_first(&bin->available);
+    struct slab *slab = first == 0 ? NULL : slab_from_id(first);
+    if (slab == NULL || (!swept && (slab->flags & SLAB_SWEPT)))
         return NULL;
-    struct slab *slab = slab_from_id(first);
-    list_remove(list, slab, LINKS_STATE);
+    list_remove(&bin->available, slab, LINKS_STATE);
     slab->flags &= (uint8_t)~SLAB_SWEPT;
     answer(slab, bin);
     make_current(slab);
     return slab;
 }
 
-static struct slab *lock_and_take(struct bin *bin, enum slab_lists first, enum slab_lists second)
+struct slab *slab_take_available(struct bin *bin, bool swept)
 {
     struct heap *heap = heap_of(bin);
     heap_lock(heap);
-    struct slab *slab = take_first(&bin->available[first], bin);
-    if (slab == NULL)
-        slab = take_first(&bin->available[second], bin);
+    struct slab *slab = take_first(bin, swept);
     heap_unlock(heap);
     return slab;
-}
-
-struct slab *slab_take_available(struct bin *bin)
-{
-    struct heap *heap = heap_of(bin);
-    if (list_first(&heap->revisit) != 0)
-        slab_revisit(heap);
-    return lock_and_take(bin, AVAILABLE_LISTS, AVAILABLE_BITMAPS);
-}
-
-struct slab *slab_take_swept(struct bin *bin)
-{
-    return list_first(&bin->available[AVAILABLE_SWEPT]) == 0 ? NULL
-                                                             : lock_and_take(bin, AVAILABLE_SWEPT, AVAILABLE_SWEPT);
 }
 
 struct slab *slab_take_over(struct bin *from, struct bin *bin)
 {
     struct heap *heap = heap_of(from);
-    if (list_first(&heap->revisit) != 0)
-        slab_revisit(heap);
+    (void)slab_revisit(heap);
     heap_lock(heap);
-    struct slab *slab = take_first(&from->available[AVAILABLE_LISTS], from);
-    if (slab == NULL)
-        slab = take_first(&from->available[AVAILABLE_BITMAPS], from);
-    if (slab == NULL)
-        slab = take_first(&from->available[AVAILABLE_SWEPT], from);
+    struct slab *slab = take_first(from, true);
     if (slab != NULL) {
         count_owned(slab, from, -1);
         count_owned(slab, bin, 1);
@@ -339,18 +321,21 @@ static bool is_sparse(struct slab *slab, const struct bin *bin)
 bool slab_is_idle_current(struct slab *slab)
 {
     uint32_t granted = slab_granted(slab);
-    return !slab->is_list && freed_by_anybody(slab) > granted - (granted + 3) / 4;
+    return freed_by_anybody(slab) > granted - (granted + 3) / 4;
 }
 
 struct slab *slab_take_sparse(struct bin *bin)
 {
-    slab_list *list = &bin->available[AVAILABLE_BITMAPS];
-    if (list_first(list) == 0)
+    if (list_first(&bin->available) == 0)
         return NULL;
     struct heap *heap = heap_of(bin);
     heap_lock(heap);
-    slab_id first = list_first(list);
-    struct slab *slab = first != 0 && is_sparse(slab_from_id(first), bin) ? take_first(list, bin) : NULL;
+    slab_id first = list_first(&bin->available);
+    struct slab *slab = NULL;
+    if (first != 0 && is_sparse(slab_from_id(first), bin))
+        slab = take_first(bin, false);
+    else if (first != 0 && (slab_from_id(first)->flags & SLAB_SWEPT) == 0) /* the next one's turn */
+        atomic_store_explicit(&bin->available, slab_from_id(first)->links[LINKS_STATE].next, memory_order_relaxed);
     heap_unlock(heap);
     return slab;
 }
@@ -366,58 +351,50 @@ struct slab_glance slab_glance(struct slab *slab)
     glance.capacity = slots_that_fit(slab_kind_of(slab), bin->reciprocal);
     glance.granted = slab_granted(slab);
     if (is_idle(slab))
-        glance.free = glance.capacity - glance.granted + slab->spare_count + freed_by_anybody(slab);
+        glance.free = glance.capacity - glance.granted + freed_by_anybody(slab);
     heap_unlock(heap_of(bin));
     return glance;
 }
 
 /* ---- lives ------------------------------------------------------------------------------------------------------ */
 
-/* The maps of a slab's life before serve the next one if it has the same class and way to recycle. */
-static bool acquire_maps(struct slab *slab, enum slab_kind kind, size_t class, bool is_list)
+/* The maps of a slab's life before serve the next one if it has the same class. */
+static bool acquire_maps(struct slab *slab, enum slab_kind kind, size_t class)
 {
-    if (slab->flags & SLAB_HAS_MAPS) {
-        if (slab->class == class && slab->is_list == is_list)
+    if (slab->local != NULL) {
+        if (slab->class == class)
             return true;
         uint32_t slots = slab_capacity(kind, slab->class);
-        if (!slab->is_list)
-            map_release(kind, slab->class, slots, slab->local);
+        map_release(kind, slab->class, slots, slab->local);
         if (ALLOC_THREADS)
             map_release(kind, slab->class, slots, slab->remote);
-        slab->flags &= (uint8_t) ~(SLAB_HAS_MAPS | SLAB_LOCAL_USED | SLAB_REMOTE_USED);
+        slab->local = NULL;
+        slab->flags &= (uint8_t) ~(SLAB_LOCAL_USED | SLAB_REMOTE_USED);
     }
     uint32_t slots = slab_capacity(kind, class);
-    bool local_clean = true, remote_clean = true;
-    struct map *local = NULL, *remote = NULL;
-    if (!is_list) {
-        local = map_acquire(kind, class, slots, &local_clean);
-        if (local == NULL)
-            return false;
-    }
+    bool local_clean, remote_clean = true;
+    struct map *local = map_acquire(kind, class, slots, &local_clean), *remote = NULL;
+    if (local == NULL)
+        return false;
     if (ALLOC_THREADS) {
         remote = map_acquire(kind, class, slots, &remote_clean);
         if (remote == NULL) {
-            if (local != NULL)
-                map_release(kind, class, slots, local);
+            map_release(kind, class, slots, local);
             return false;
         }
     }
     slab->local = local;
     slab->remote = remote;
-    slab->flags |= SLAB_HAS_MAPS | (local_clean ? 0 : SLAB_LOCAL_USED) | (remote_clean ? 0 : SLAB_REMOTE_USED);
+    slab->flags |= (local_clean ? 0 : SLAB_LOCAL_USED) | (remote_clean ? 0 : SLAB_REMOTE_USED);
     return true;
 }
 
-bool slab_begin(struct slab *slab, struct bin *bin, size_t class, bool is_list)
+bool slab_begin(struct slab *slab, struct bin *bin, size_t class)
 {
     enum slab_kind kind = slab_kind_of(slab);
-    if (!acquire_maps(slab, kind, class, is_list))
+    if (!acquire_maps(slab, kind, class))
         return false;
     slab->class = (uint8_t) class;
-    slab->is_list = is_list;
-    if (is_list)
-        slab->freed = NULL;
-    slab->spare_count = 0;
     slab_set_granted(slab, 0);
     arm(slab, 0, EVER);
     if (slab->flags & SLAB_LOCAL_USED)

@@ -1,13 +1,10 @@
 /* A slab: 64 KiB, 512 KiB or 2 MiB of slots of one size, and its header in the region's table.
  *
- *     handed out  +  (armed - countdown) + spare_count  +  (pushed - popped)  +  (capacity - granted)  =  capacity
- *                    free locally                        freed by others       never handed out
+ *     handed out  +  (armed - countdown)  +  (pushed - popped)  +  (capacity - granted)  =  capacity
+ *                    freed by its owner      freed by others       never handed out
  *
- * How a slab keeps its free slots is fixed when it is taken:
- *   list    each free slot holds the link to the next: small slabs
- *   bitmap  a bit in slab.local: the others, and slots too small for a link. Neither a free nor an allocation touches
- *           the slot, and slots come out in address order
- * What other threads free goes to a bitmap of its own (slab.remote), whatever the slab.
+ * A slab's free slots are bits in two maps: slab.local has what its owner freed, slab.remote what others did. Neither a free
+ * nor an allocation touches a slot, and slots come out in address order.
  *
  * A slab is
  *   pooled      in no heap; bin is NULL. Set aside, if there was no memory for its maps
@@ -15,8 +12,8 @@
  *   parked      owned, not listed
  *   available   owned and listed in its bin, because it has enough free slots to be worth taking up again
  *
- * State, lists, granted, armed and spare_count change under the lock of the heap that owns the slab, but for a current
- * slab, where they are its owner's. See look_at in slab.c for who looks at a slab, and when.
+ * State, lists, granted and armed change under the lock of the heap that owns the slab, but for a current slab, where they
+ * are its owner's. See look_at in slab.c for who looks at a slab, and when.
  */
 #ifndef ALLOC_SLAB_H
 #define ALLOC_SLAB_H
@@ -51,21 +48,17 @@ typedef _Atomic slab_id slab_list;
 
 struct slab {
     _Atomic(struct bin *) bin; /* the owner's bin for this class, with BIN_CALLED; any thread reads it, see free_cold */
-    union {
-        void *freed;       /* list: the slot freed last, linked to the ones before; owner only */
-        struct map *local; /* bitmap: what the owner freed; owner only */
-    };
+    struct map *local;         /* what the owner freed; owner only. NULL: the slab has no maps */
     _Atomic uint32_t countdown; /* local frees until the owner looks; the owner writes it, last of all in a free */
-    uint32_t armed;             /* what countdown would be with no slot in freed or local */
+    uint32_t armed;             /* what countdown would be with no slot in local */
     _Atomic uint32_t notify_at; /* the remote.pushed at which whoever pushes looks */
     _Atomic uint32_t granted;   /* slots ever handed out: the lowest ones */
     struct map *remote;         /* what other threads freed */
     struct slab_links links[LINKS_USES];
     uint8_t class;
-    uint8_t is_list; /* 1 or 0 */
-    uint8_t state;   /* enum slab_state */
+    uint8_t state; /* enum slab_state */
     uint8_t flags;
-    uint32_t spare_count; /* slots in remote.spare */
+    char padding[5];
 };
 
 _Static_assert(sizeof(struct slab) == 64, "one cache line per slab: the metadata ratio depends on it");
@@ -74,8 +67,7 @@ enum slab_flags {
     SLAB_LOCAL_USED = 1,  /* the local map is not known to be zero */
     SLAB_REMOTE_USED = 2, /* the remote map is not known to be zero */
     SLAB_REVISIT = 4,     /* in its heap's revisit list */
-    SLAB_HAS_MAPS = 8,    /* local and remote are maps for class and is_list */
-    SLAB_SWEPT = 16,      /* pages of it were given back; does not change while it is available */
+    SLAB_SWEPT = 8,       /* pages of it were given back: it is taken up last */
 };
 
 /* What most slabs never need, apart from the header: its line is touched when other threads free, and they do not share
@@ -84,8 +76,7 @@ enum slab_flags {
 struct remote {
     _Atomic uint32_t pushed; /* slots other threads freed */
     uint32_t popped;         /* slots the owner collected of them; may run ahead of pushed; owner only */
-    void *spare;             /* list: what an exiting owner had left of an earlier list; owner only */
-    char padding[48];
+    char padding[56];
 };
 
 _Static_assert(sizeof(struct remote) == 64, "no two slabs' counters share a line");
@@ -145,7 +136,7 @@ static inline uint32_t slab_capacity(enum slab_kind kind, size_t class)
 
 /* Prepares a slab just taken for a new life as the current slab of a bin. False: no memory for its maps; the slab is
  * as it was. */
-bool slab_begin(struct slab *slab, struct bin *bin, size_t class, bool is_list);
+bool slab_begin(struct slab *slab, struct bin *bin, size_t class);
 
 static inline uint32_t slab_granted(const struct slab *slab)
 {
@@ -157,13 +148,13 @@ static inline void slab_set_granted(struct slab *slab, uint32_t count)
     atomic_store_explicit(&slab->granted, count, memory_order_relaxed);
 }
 
-/* Slots that the owner freed and that wait in freed or local. */
+/* Slots that the owner freed and that wait in local. */
 static inline uint32_t slab_freed_count(const struct slab *slab)
 {
     return slab->armed - atomic_load_explicit(&slab->countdown, memory_order_acquire);
 }
 
-/* Takes slots out of freed or local; of a current slab. */
+/* Takes slots out of local; of a current slab. */
 static inline void slab_unfree(struct slab *slab, uint32_t count) { slab->armed -= count; }
 
 /* A current slab becomes parked, available or, if it is empty, is given back. */
@@ -175,23 +166,19 @@ void slab_settle_owner(struct slab *slab);
 /* The owner looks at one slab of its heap's revisit list. False: there is none. */
 bool slab_revisit(struct heap *heap);
 
-/* Takes the next available slab of a bin, which becomes current, after looking at one slab of the revisit list. */
-struct slab *slab_take_available(struct bin *bin);
+/* Takes the next available slab of a bin, which becomes current. Those that were swept come last, and only if `swept`. */
+struct slab *slab_take_available(struct bin *bin, bool swept);
 
 /* As slab_take_available, of a bin whose heap has no thread and is the caller's for the moment: the slab changes hands. */
 struct slab *slab_take_over(struct bin *from, struct bin *bin);
 
-/* As slab_take_available, of the slabs that were swept. */
-struct slab *slab_take_swept(struct bin *bin);
-
-/* Takes the next available slab of a bin if most of it is free, and it recycles by bitmap and was not swept; it becomes
- * current. */
+/* Takes the next available slab of a bin if most of it is free, and it was not swept; it becomes current. */
 struct slab *slab_take_sparse(struct bin *bin);
 
-/* Whether three quarters of what a current slab has handed out is free again, and it recycles by bitmap; its owner asks. */
+/* Whether three quarters of what a current slab has handed out is free again; its owner asks. */
 bool slab_is_idle_current(struct slab *slab);
 
-/* The free slots of a map word of a current slab that recycles by bitmap; its owner asks. */
+/* The free slots of a map word of a current slab; its owner asks. */
 static inline uint64_t slab_free_word(const struct slab *slab, size_t word)
 {
     uint64_t free = atomic_load_explicit(&slab->local->word[word], memory_order_relaxed);

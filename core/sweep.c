@@ -16,7 +16,7 @@ static void choose(struct heap *heap, const struct bin *growing)
 #if ALLOC_THREADS
     /* An idle bin's current slab goes back where it is empty, and is swept later where it is not. */
     if (heap->sweep.slab == NULL && bin->current != NULL && slab_is_idle_current(bin->current))
-        bin_retire(bin, 0);
+        bin_retire(bin);
 #endif
 }
 

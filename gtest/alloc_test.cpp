@@ -29,7 +29,7 @@ template <class T> class EveryFamily : public testing::Test
   protected:
     static constexpr size_t align = T::align;
 
-    // A size on either side of every way a block can be kept: lists, bitmaps, small and large slabs, mappings.
+    // A size on either side of every way a block can be kept: small, medium and large slabs, mappings.
     static std::vector<Request> requests()
     {
         std::vector<Request> all;

@@ -20,7 +20,7 @@ class Timed : public testing::Test
     void TearDown() override { alarm(0); }
 };
 
-// Lists and bitmaps, small and large slabs, a whole mapping.
+// Small, medium and large slabs, a large block.
 constexpr Request assorted[] = {{1, 0}, {24, 8}, {100, 0}, {1000, 0}, {8192, 0}, {20000, 1}, {600 * KiB, 0}};
 
 bool is_usable()

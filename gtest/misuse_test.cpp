@@ -144,7 +144,7 @@ TEST_F(Misuse, ResizeOfWhatIsInASlabThatNobodyOwns)
 
 // ---- freed twice ---------------------------------------------------------------------------------------------------
 
-// Each in a slab that recycles by list and in one that recycles by bitmap: too small for a link, and too large.
+// In slabs of every kind.
 class DoubleFree : public Misuse, public testing::WithParamInterface<size_t>
 {
   protected:
@@ -221,7 +221,7 @@ INSTANTIATE_TEST_SUITE_P(OfSize, DoubleFree, testing::Values(1, 4, 64, 4096, 819
                          testing::PrintToStringParamName());
 
 // A heap holds the few slots that it freed last apart from the map: those freed before and after push it out of there.
-TEST_F(Misuse, DoubleFreeOfABitmapSlotLater)
+TEST_F(Misuse, DoubleFreeLater)
 {
     for (size_t size : {4, 32768}) {
         std::vector<void *> blocks(30); // a slab's, so that it stays in use

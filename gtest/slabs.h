@@ -17,7 +17,7 @@ using View = slab_view;
 
 using support::Request;
 
-// Slots that fill `count` slabs, and how these keep what is free.
+// Slots that fill `count` slabs, and what these are.
 struct Kind {
     Request request;
     size_t count;
@@ -27,12 +27,12 @@ struct Kind {
 inline std::ostream &operator<<(std::ostream &out, const Kind &kind) { return out << kind.name; }
 
 inline const Kind kinds[] = {
-    {{64, 0}, 4, "SmallLists"},
-    {{8192, 0}, 8, "SmallListsOfFew"},
-    {{3072, 1024}, 5, "SmallListsThatDoNotDivide"},
-    {{32768, 0}, 4, "MediumMapsOfFew"},
-    {{4096, 0}, 19, "ListsAndMaps"}, // 16 small ones by list, then large ones by bitmap
-    {{1, 0}, 3, "SmallMaps"},
+    {{64, 0}, 4, "Small"},
+    {{8192, 0}, 8, "SmallOfFew"},
+    {{3072, 1024}, 5, "SmallThatDoNotDivide"},
+    {{32768, 0}, 4, "MediumOfFew"},
+    {{4096, 0}, 19, "SmallAndLarge"}, // 16 small ones, then large ones
+    {{1, 0}, 3, "Tiny"},
 };
 
 inline View view(const void *slot) { return engine_view_slab(slot); }

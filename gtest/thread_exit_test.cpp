@@ -24,7 +24,7 @@ template <class Body> void expect_nothing_left_behind(size_t threads, Body body)
     EXPECT_TRUE(TEST_SANITIZED || resident_bytes() < warm + 2 * MiB) << warm << " to " << resident_bytes();
 }
 
-// A little of everything: lists and bitmaps, small and large slabs.
+// A little of everything: small, medium and large slabs.
 constexpr Request assorted[] = {{1, 0}, {24, 8}, {64, 0}, {1000, 0}, {5000, 1}, {20000, 0}};
 
 void allocate_and_free(uint64_t mark)

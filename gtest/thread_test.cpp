@@ -154,7 +154,7 @@ TEST_P(Storm, KeepsContents)
         }
 }
 
-// Lists, bitmaps of many and of few slots, and mappings.
+// Slabs of many slots and of few, and large blocks.
 INSTANTIATE_TEST_SUITE_P(Of, Storm, testing::Values(1, 16, 64, 1024, 8192, 65536), testing::PrintToStringParamName());
 
 // ---- one allocates, the other frees -------------------------------------------------------------------------------

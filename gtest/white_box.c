@@ -59,14 +59,8 @@ uint64_t engine_map_take(struct map *map, size_t *word) { return map_take(map, w
 
 /* ---- slabs ------------------------------------------------------------------------------------------------------- */
 
-/* Free slots that a bin holds in its list or its mask: all of them its current slab's. */
-static uint32_t count_held(const struct bin *bin)
-{
-    uint32_t count = population(bin->mask);
-    for (void *slot = bin->free; slot != NULL; slot = *(void **)slot)
-        count++;
-    return count;
-}
+/* Free slots that a bin allocates from: all of them its current slab's. */
+static uint32_t count_held(const struct bin *bin) { return population(bin->mask); }
 
 /* Slots of a slab that its bin holds back. */
 static uint32_t count_held_back(const struct bin *bin, const struct slab *slab)
@@ -90,13 +84,11 @@ static struct slab_view view(struct slab *slab)
         .state = (enum view_state)slab->state,
         .is_large = kind >= SLAB_LARGE,
         .is_huge = kind == SLAB_HUGE,
-        .is_list = slab->is_list,
         .is_to_revisit = slab->flags & SLAB_REVISIT,
         .is_called = (uintptr_t)atomic_load(&slab->bin) & BIN_CALLED,
         .capacity = slab_capacity(kind, slab->class),
         .granted = slab_granted(slab),
         .freed = slab_freed_count(slab),
-        .spare = slab->spare_count,
         .waiting = (int32_t)(pushed - slab_remote(slab)->popped),
         .held = bin != NULL && bin->current == slab ? count_held(bin) : 0,
         .held_back = bin != NULL ? count_held_back(bin, slab) : 0,
@@ -107,10 +99,10 @@ static struct slab_view view(struct slab *slab)
         .has_dirty_remote = slab->flags & SLAB_REMOTE_USED,
     };
     if (bin == NULL) { /* what says how many slots it had free serves another purpose in a pool */
-        view.granted = view.freed = view.spare = view.countdown = 0;
+        view.granted = view.freed = view.countdown = 0;
         view.waiting = 0;
     }
-    view.out = (int64_t)view.granted - view.freed - view.spare - view.waiting - view.held - view.held_back;
+    view.out = (int64_t)view.granted - view.freed - view.waiting - view.held - view.held_back;
     return view;
 }
 
@@ -126,7 +118,7 @@ static struct region *next_region(struct region *region)
 }
 
 static struct slab *region_slab(struct region *region, size_t index) { return (struct slab *)region + index; }
-static bool has_served(const struct slab *slab) { return slab->flags & SLAB_HAS_MAPS; }
+static bool has_served(const struct slab *slab) { return slab->local != NULL; }
 
 void engine_visit_slabs(void (*visit)(const struct slab_view *view, void *context), void *context)
 {
@@ -262,8 +254,12 @@ uint32_t engine_heap_owns(const struct heap *heap, size_t class_number)
 
 uint32_t engine_heap_revisits(const struct heap *heap)
 {
-    uint32_t count = 0;
-    for (slab_id id = atomic_load(&heap->revisit); id != 0; id = slab_from_id(id)->links[LINKS_REVISIT].next)
+    const slab_id first = atomic_load(&heap->revisit);
+    if (first == 0)
+        return 0;
+    uint32_t count = 1;
+    for (slab_id id = slab_from_id(first)->links[LINKS_REVISIT].next; id != first;
+         id = slab_from_id(id)->links[LINKS_REVISIT].next)
         count++;
     return count;
 }
