@@ -269,8 +269,10 @@ static void *reallocate(void *p, size_t size)
         return realloc_elsewhere(p, size);
     size_t last = last_of_object(size);
     bool to_slot = last_byte_has_slot(last);
-    if (slab != NULL)
+    if (slab != NULL) {
         check_named("realloc", p, holds, UNSIZED);
+        verify_slot("realloc", slab, p, holds, UNSIZED);
+    }
     if (slab != NULL && to_slot && class_slot_size(class_aligned(last)) == holds)
         return p;
     if (slab == NULL && !to_slot)

@@ -87,7 +87,8 @@ static void bin_begin(struct bin *bin)
     bin->reciprocal = class_reciprocal(bin->slot_size);
     bin->below = class_below(bin_class(bin));
     uint32_t fit = RECENT_BYTES / bin->slot_size;
-    bin->recent_max = fit < RECENT_MAX ? fit : RECENT_MAX;
+    bin->room = fit < RECENT_MAX ? fit : RECENT_MAX;
+    bin->misaligned = (bin->slot_size & -bin->slot_size) - 1;
 }
 
 /* Huge pages are not for the tiny classes, of whose slabs a map can hold only a part. */
@@ -225,8 +226,7 @@ void bin_mark_free(struct slab *slab, size_t index)
 
 void bin_flush_recent(struct bin *bin)
 {
-    for (; bin->recent_count != 0; bin->recent_count--) {
-        void *p = bin->recent[bin->recent_count];
+    for (void *p; (p = bin->recent[bin->room]) != NULL; bin->room++) {
         struct slab *slab = slab_of(p);
         if (slab_bin(slab) != bin)
             heap_pass_on(slab, p, bin->slot_size, UNSIZED);

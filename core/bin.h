@@ -24,14 +24,13 @@
 #define RECENT_BYTES 32768
 
 struct bin {
-    _Alignas(64) uint32_t recent_count;
-    uint32_t recent_max; /* of this class */
-    void
-        *recent[1 + RECENT_MAX]; /* from 1 on; recent[0] is NULL, so that recent[recent_count] can always be compared */
-    uint64_t mask;               /* free slots of the word taken: bit i is the slot at base + i * slot_size */
-    char *base;                  /* address of the word's first slot */
-    uint32_t slot_size;          /* bytes; 0 in a bin never used */
-    uint32_t reciprocal;         /* of slot_size */
+    _Alignas(64) uint32_t room;   /* how many more slots it holds back: recent[room] is the one freed last */
+    uint32_t misaligned;          /* the bits that are 0 in the address of each of its slots */
+    void *recent[RECENT_MAX + 1]; /* filled from where room begins down to 0; behind that, NULL */
+    uint64_t mask;                /* free slots of the word taken: bit i is the slot at base + i * slot_size */
+    char *base;                   /* address of the word's first slot */
+    uint32_t slot_size;           /* bytes; 0 in a bin never used */
+    uint32_t reciprocal;          /* of slot_size */
     struct slab *current;
     /* under the heap's lock */
     slab_list available; /* slabs worth taking up again; those of whose memory some is gone (sweep.h) come last */
@@ -50,8 +49,6 @@ void *bin_refill(struct bin *bin);
 /* Whatever bin_free does not do itself: other threads' slots, misuse. */
 void free_cold(void *p, size_t size, size_t align);
 
-HOT void *bin_pop_recent(struct bin *bin) { return bin->recent[bin->recent_count--]; }
-
 HOT void *bin_pop_mask(struct bin *bin)
 {
     char *slot = bin->base + (size_t)__builtin_ctzll(bin->mask) * bin->slot_size;
@@ -63,8 +60,11 @@ static inline bool bin_is_empty(const struct bin *bin) { return bin->mask == 0; 
 
 HOT void *bin_allocate(struct bin *bin)
 {
-    if (bin->recent_count != 0)
-        return bin_pop_recent(bin);
+    void *recent = bin->recent[bin->room];
+    if (recent != NULL) {
+        bin->room++;
+        return recent;
+    }
     if (bin->mask != 0)
         return bin_pop_mask(bin);
     return bin_refill(bin);
@@ -100,18 +100,16 @@ HOT bool bin_put(struct bin *bin, struct slab *slab, void *p)
 /* Frees a slot of a slab that is this bin's. `size` and `align` are only passed on. */
 HOT void bin_free_own(struct bin *bin, struct slab *slab, void *p, size_t size, size_t align)
 {
-    uint32_t recent = bin->recent_count;
-    if (recent >= bin->recent_max) {
-        if (!bin_put(bin, slab, p))
-            free_cold(p, size, align);
-        return;
-    }
-    if (bin->recent[recent] == p) {
+    uint32_t room = bin->room;
+    if (((uintptr_t)p & bin->misaligned) != 0 || bin->recent[room] == p) {
         free_cold(p, size, align);
         return;
     }
-    bin->recent[recent + 1] = p;
-    bin->recent_count = recent + 1;
+    if (room != 0) {
+        bin->recent[room - 1] = p;
+        bin->room = room - 1;
+    } else if (!bin_put(bin, slab, p))
+        free_cold(p, size, align);
 }
 
 /* `bin` is this thread's for the class of `size` at `align` (0: natural). */

@@ -59,9 +59,23 @@ void misuse_tolerated(const char *function, const void *p, size_t size, size_t a
     os_write(line.text, line.length);
 }
 
+static const char *free_function(size_t align)
+{
+    return align == 0 ? "alloc_free" : align == UNSIZED ? "free" : "alloc_free_aligned";
+}
+
 _Noreturn void misuse_free(const void *p, size_t size, size_t align, const char *kind, const struct slab *slab)
 {
-    misuse(align == 0 ? "alloc_free" : align == UNSIZED ? "free" : "alloc_free_aligned", p, size, align, kind, slab);
+    misuse(free_function(align), p, size, align, kind, slab);
+}
+
+void verify_slot(const char *function, const struct slab *slab, const void *p, size_t size, size_t align)
+{
+    uint32_t slot_size = class_slot_size(slab->class), offset = (uint32_t)((const char *)p - slab_start(slab));
+    uint32_t index = slot_index(offset, class_reciprocal(slot_size));
+    const char *kind = index * slot_size != offset ? "not the start of a slot" : "not allocated";
+    if (index * slot_size != offset || index >= slab_granted(slab))
+        misuse(function != NULL ? function : free_function(align), p, size, align, kind, slab);
 }
 
 #if !ALLOC_DEBUG

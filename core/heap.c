@@ -264,7 +264,7 @@ void heap_pass_on(struct slab *slab, void *p, size_t size, size_t align)
  * which several share a cache line: they would stay with different threads for good. */
 static void free_remote(struct bin *own, struct slab *slab, void *p, size_t size, size_t align)
 {
-    if (own->recent_count >= own->recent_max || own->slot_size < HELD_BACK_MIN) {
+    if (own->room == 0 || own->slot_size < HELD_BACK_MIN) {
         heap_pass_on(slab, p, size, align);
         return;
     }
@@ -273,9 +273,9 @@ static void free_remote(struct bin *own, struct slab *slab, void *p, size_t size
     const struct outbox *outbox = &heap_of(own)->outbox;
     if (outbox->slab == slab && outbox->word == index / 64)
         freed |= outbox->mask;
-    if (own->recent[own->recent_count] == p || (freed & map_bit(index)) != 0)
+    if (own->recent[own->room] == p || (freed & map_bit(index)) != 0)
         misuse_free(p, size, align, "double free", slab);
-    own->recent[++own->recent_count] = p;
+    own->recent[--own->room] = p;
 }
 
 #else
@@ -350,6 +350,7 @@ void free_cold(void *p, size_t size, size_t align)
     size_t class = request_class(size, align);
     if (slab->class != class)
         misuse_free(p, size, align, "wrong size", slab);
+    verify_slot(NULL, slab, p, size, align);
     struct bin *own = bin_of_class(class);
     if (slab_bin(slab) != own) {
         free_remote(own, slab, p, size, align);

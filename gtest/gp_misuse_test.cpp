@@ -332,6 +332,19 @@ TEST_F(GpMisuse, ResizeOfWhatIsInASlabThatNobodyOwns)
                   line("realloc", "", "not allocated: its slab holds nothing"));
 }
 
+TEST_F(GpMisuse, FreeInsideOfASlot)
+{
+    for (size_t size : {64, 80, 4096})
+        EXPECT_MISUSE(unchecked::free(static_cast<char *>(unchecked::malloc(size)) + 8),
+                      line("free", "", "not the start of a slot: " + holds_slots(size)));
+}
+
+TEST_F(GpMisuse, ResizeInsideOfASlot)
+{
+    EXPECT_MISUSE((void)unchecked::realloc(static_cast<char *>(unchecked::malloc(80)) + 16, 1000),
+                  line("realloc", "", "not the start of a slot: " + holds_slots(80)));
+}
+
 // ---- what only the debug build detects ------------------------------------------------------------------------------
 
 #if ALLOC_DEBUG
@@ -374,12 +387,6 @@ TEST_F(GpMisuseInDebug, ResizeOfWhatIsFree)
                 unchecked::free(kept);
             },
             line("realloc", "", "double free: .*"));
-}
-
-TEST_F(GpMisuseInDebug, FreeInsideOfASlot)
-{
-    EXPECT_MISUSE(unchecked::free(static_cast<char *>(unchecked::malloc(64)) + 8),
-                  line("free", "", "not the start of a slot: " + holds_slots(64)));
 }
 
 #endif

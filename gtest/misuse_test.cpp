@@ -217,7 +217,7 @@ TEST_P(DoubleFree, ByTwoOtherThreads)
 
 #endif
 
-INSTANTIATE_TEST_SUITE_P(OfSize, DoubleFree, testing::Values(1, 4, 64, 4096, 8192, 65536),
+INSTANTIATE_TEST_SUITE_P(OfSize, DoubleFree, testing::Values(1, 4, 64, 4096, 8192, 16384, 32768, 65536),
                          testing::PrintToStringParamName());
 
 // A heap holds the few slots that it freed last apart from the map: those freed before and after push it out of there.
@@ -251,6 +251,41 @@ TEST_F(Misuse, DoubleFreeOfTheAlignedFamily)
     unchecked::free_aligned(block, 24, 8);
     unchecked::free_aligned(kept, 24, 8);
 }
+
+// ---- not a block's start ---------------------------------------------------------------------------------------------
+
+constexpr const char *inside = "not the start of a slot";
+
+TEST_F(Misuse, FreeOfTheInsideOfABlock)
+{
+    for (size_t size : {16, 64, 4096, 65536, 524288}) {
+        char *block = static_cast<char *>(alloc_malloc(size));
+        EXPECT_MISUSE(unchecked::free(block + 8, size), "alloc_free\\(ADDRESS, [0-9]+\\)", inside, holds_slots(size));
+        EXPECT_MISUSE(unchecked::realloc(block + 8, size, size + 1), "alloc_realloc\\(ADDRESS, [0-9]+\\)", inside,
+                      holds_slots(size));
+        unchecked::free(block, size);
+    }
+    char *block = static_cast<char *>(alloc_malloc_aligned(96, 8));
+    EXPECT_MISUSE(unchecked::free_aligned(block + 8, 96, 8), "alloc_free_aligned\\(ADDRESS, 96, 8\\)", inside,
+                  holds_slots(96));
+#if ALLOC_THREADS
+    EXPECT_MISUSE(in_thread([&] { unchecked::free_aligned(block + 32, 96, 8); }),
+                  "alloc_free_aligned\\(ADDRESS, 96, 8\\)", inside, holds_slots(96));
+#endif
+    unchecked::free_aligned(block, 96, 8);
+}
+
+#if ALLOC_THREADS
+
+TEST_F(Misuse, FreeByAnotherThreadOfWhatWasNeverHandedOut)
+{
+    char *block = static_cast<char *>(alloc_malloc(8192)); // the first of its slab's eight
+    EXPECT_MISUSE(in_thread([&] { unchecked::free(block + 7 * 8192, 8192); }), "alloc_free\\(ADDRESS, 8192\\)",
+                  "not allocated", holds_slots(8192));
+    unchecked::free(block, 8192);
+}
+
+#endif
 
 // ---- what only the debug build detects ------------------------------------------------------------------------------
 

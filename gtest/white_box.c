@@ -66,7 +66,7 @@ static uint32_t count_held(const struct bin *bin) { return population(bin->mask)
 static uint32_t count_held_back(const struct bin *bin, const struct slab *slab)
 {
     uint32_t count = 0;
-    for (uint32_t i = 1; i <= bin->recent_count; i++)
+    for (uint32_t i = bin->room; bin->recent[i] != NULL; i++)
         count += slab_of(bin->recent[i]) == slab;
     return count;
 }
@@ -140,7 +140,7 @@ void engine_hold_nothing_back(void)
 {
     engine_flush_recent();
     for (size_t i = 0; i < CLASS_COUNT; i++)
-        own_bins[i].recent_max = 0;
+        own_bins[i].room = 0, own_bins[i].recent[0] = NULL;
 }
 
 size_t engine_count_slabs_passed_over(void)

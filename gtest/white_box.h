@@ -71,8 +71,8 @@ struct slab_view {
     size_t class_number;
     enum view_state state;
     bool is_large, is_huge; /* a slab that huge pages may back is both */
-    bool is_to_revisit; /* in its heap's revisit list */
-    bool is_called;     /* its owner is to look before its next free */
+    bool is_to_revisit;     /* in its heap's revisit list */
+    bool is_called;         /* its owner is to look before its next free */
     uint32_t capacity, granted;
     uint32_t freed;                         /* by the owner, not taken up */
     int32_t waiting;                        /* freed by others, not collected */
