@@ -125,7 +125,6 @@ struct large_entry {
     _Atomic size_t bytes;    /* 0: freed */
 };
 
-#define PAGE_SIZE_MIN    4096
 #define LARGE_TABLE_SIZE ((((size_t)1 << ADDRESS_BITS) / PAGE_SIZE_MIN) * sizeof(struct large_entry))
 
 static _Atomic(struct large_entry *) large_table;

@@ -24,13 +24,20 @@ static bool provide_table(void)
     return true;
 }
 
-/* The page of the table that has a region's entry can be written. */
+/* The page of the table that has a region's entry can be written. Each page once: where the system refuses to change it, it is
+ * mapped anew, and what it had is gone. */
 static bool provide_entry(const struct region *region)
 {
+    static uint64_t provided[REGIONS_MAX / PAGE_SIZE_MIN / 64];
     if (!provide_table())
         return false;
-    uintptr_t entry = (uintptr_t)atomic_load(&region_table.shifts) + ((uintptr_t)region >> REGION_SHIFT);
-    return os_commit((void *)(entry & ~(uintptr_t)(os_page_size() - 1)), os_page_size());
+    size_t index = (uintptr_t)region >> REGION_SHIFT, page = index / os_page_size();
+    char *start = (char *)(uintptr_t)atomic_load(&region_table.shifts) + page * os_page_size();
+    bool is_provided = provided[page / 64] >> (page % 64) & 1;
+    if (!is_provided && !os_commit(start, os_page_size()))
+        return false;
+    provided[page / 64] |= (uint64_t)1 << (page % 64);
+    return true;
 }
 
 static void publish(struct region *region)

@@ -2,6 +2,8 @@
 // need with the system's own malloc.
 #include "support.h"
 
+#include <alloc/alloc_gp.h>
+
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -93,9 +95,11 @@ class Sandbox : public testing::TestWithParam<Refused>
 TEST_P(Sandbox, MayRefuse)
 {
     expect_in_child([] {
-        alloc_free(alloc_malloc(100), 100);
+        void *early = alloc_gp_malloc(100);
         filter({GetParam().call}, SECCOMP_RET_ERRNO | EPERM);
         use_memory();
+        EXPECT_EQ(alloc_gp_usable_size(early), 112u) << "what was known is forgotten";
+        alloc_gp_free(early);
 #if ALLOC_THREADS
         if (GetParam().call != SYS_mprotect) // the C library needs it for a thread's stack
             std::thread(use_memory).join();

@@ -16,6 +16,7 @@
 #endif
 
 size_t os_page_size(void);
+#define PAGE_SIZE_MIN 4096
 
 /* Addresses without memory, a multiple of `align`. Leaves `room` bytes of addresses free behind them, so that
  * os_reserve_at may succeed there; NULL when there is no such place. */
