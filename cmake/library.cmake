@@ -62,7 +62,9 @@ function(alloc_set_exports target map)
 endfunction()
 
 alloc_add_objects(alloc_objects ${alloc_sources})
-add_library(alloc_shared SHARED $<TARGET_OBJECTS:alloc_objects>)
+alloc_add_objects(alloc_valgrind_objects "${PROJECT_SOURCE_DIR}/abi/alloc_valgrind.c")
+target_compile_options(alloc_valgrind_objects PRIVATE -fno-builtin -Wno-missing-prototypes)
+add_library(alloc_shared SHARED $<TARGET_OBJECTS:alloc_objects> $<TARGET_OBJECTS:alloc_valgrind_objects>)
 alloc_set_exports(alloc_shared abi/alloc.map)
 
 # A static library is one object of which only the interface can be named: a program may have a map_take of its own.
@@ -76,7 +78,7 @@ function(alloc_add_archive target)
     add_library(${target} STATIC "${whole}")
 endfunction()
 
-set(static_objects $<TARGET_OBJECTS:alloc_objects>)
+set(static_objects $<TARGET_OBJECTS:alloc_objects> $<TARGET_OBJECTS:alloc_valgrind_objects>)
 if(ALLOC_THREADS)
     alloc_add_objects(alloc_no_fork_objects "${PROJECT_SOURCE_DIR}/core/os/os_linux_no_fork.c")
     list(APPEND static_objects $<TARGET_OBJECTS:alloc_no_fork_objects>)
@@ -91,7 +93,8 @@ if(NOT CMAKE_C_FLAGS MATCHES "-fsanitize")
     alloc_add_objects(alloc_malloc_objects "${PROJECT_SOURCE_DIR}/abi/alloc_malloc.c")
     # Exceptions of operator new pass through, and not every processor has unwind tables for C unless asked.
     target_compile_options(alloc_malloc_objects PRIVATE -fno-builtin -fexceptions)
-    set(objects $<FILTER:$<TARGET_OBJECTS:alloc_objects>,EXCLUDE,/alloc_gp> $<TARGET_OBJECTS:alloc_malloc_objects>)
+    set(objects $<FILTER:$<TARGET_OBJECTS:alloc_objects>,EXCLUDE,/alloc_gp> $<TARGET_OBJECTS:alloc_malloc_objects>
+        $<TARGET_OBJECTS:alloc_valgrind_objects>)
     add_library(alloc_malloc SHARED ${objects})
     set(static_objects ${objects})
     if(ALLOC_THREADS)

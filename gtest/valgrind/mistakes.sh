@@ -1,6 +1,7 @@
 #!/bin/sh
-# dropin.sh VALGRIND LIBRARY PROGRAM: the drop-in preloaded under valgrind, which puts its own functions in the place of the library's
-# and reports what it reports of the C library's malloc.
+# mistakes.sh VALGRIND LIBRARY PROGRAM: a program that makes mistakes with memory, run by valgrind, with a library preloaded if one is
+# named. Valgrind puts its own functions, or such as call them, in the place of the library's, and reports what it reports of the C
+# library's malloc.
 set -eu
 valgrind=$1 library=$2 program=$3
 out=$(mktemp -d)
