@@ -155,7 +155,8 @@ TEST_F(Pool, ASlabThatWasEmptiedIsTakenAtOnce)
 TEST_F(Pool, ASlabServesEitherLargeKind)
 {
     constexpr size_t count = 12;
-    constexpr Request in_large = {4096, 0}, also_in_large = {2048, 0}; // behind the small slabs that their bins begin with
+    constexpr Request in_large = {4096, 0},
+                      also_in_large = {2048, 0}; // behind the small slabs that their bins begin with
     Population small = fill(in_large, 17), also_small = fill(also_in_large, 17);
     constexpr std::pair<size_t, size_t> changes[] = {{ALLOC_HUGE_PAGES_ALWAYS, ALLOC_HUGE_PAGES_OFF},
                                                      {ALLOC_HUGE_PAGES_OFF, ALLOC_HUGE_PAGES_ALWAYS}};
