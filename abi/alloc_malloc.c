@@ -5,6 +5,7 @@
  */
 #include "alloc_gp.c" /* NOLINT(bugprone-suspicious-include) */
 
+#include "alloc_operators.h"
 #include "memory.h"
 #include "stats.h"
 
@@ -214,78 +215,209 @@ static SELDOM OUT_OF_LINE void *new_failed(size_t size, size_t align)
 }
 
 /* The forms that throw nothing are the others, with what they throw caught; C cannot catch, but the C++ runtime's own form, which
- * calls operator new, can. Without a new handler there is nothing to try. `name`: of that form. */
-static SELDOM OUT_OF_LINE void *nothrow_failed(const char *name, size_t size, size_t align, const void *nothrow)
+ * calls operator new, can. `name`: of that form. False: there is none. */
+static SELDOM bool runtime_nothrow(const char *name, size_t size, size_t align, const void *nothrow, void **p)
 {
-    if (handler() == NULL)
-        return NULL;
     void *form = runtime_symbol_behind(name);
     if (form == NULL)
-        return NULL;
+        return false;
     if (align == 0) {
         void *(*allocate_nothrow)(size_t, const void *);
         *(void **)&allocate_nothrow = form;
-        return allocate_nothrow(size, nothrow);
+        *p = allocate_nothrow(size, nothrow);
+    } else {
+        void *(*allocate_aligned_nothrow)(size_t, size_t, const void *);
+        *(void **)&allocate_aligned_nothrow = form;
+        *p = allocate_aligned_nothrow(size, align, nothrow);
     }
-    void *(*allocate_aligned_nothrow)(size_t, size_t, const void *);
-    *(void **)&allocate_aligned_nothrow = form;
-    return allocate_aligned_nothrow(size, align, nothrow);
+    return true;
+}
+
+/* Without a new handler there is nothing to try. */
+static SELDOM OUT_OF_LINE void *nothrow_failed(const char *name, size_t size, size_t align, const void *nothrow)
+{
+    void *p = NULL;
+    if (handler() != NULL)
+        (void)runtime_nothrow(name, size, align, nothrow, &p);
+    return p;
+}
+
+/* A program's own operators, for the forms that are made of them. */
+static SELDOM OUT_OF_LINE void *program_new(size_t size) { return operators.new_object(size); }
+static SELDOM OUT_OF_LINE void program_delete(void *ptr) { operators.delete_object(ptr); }
+static SELDOM OUT_OF_LINE void program_delete_array(void *ptr) { operators.delete_array(ptr); }
+static SELDOM OUT_OF_LINE void *program_new_aligned(size_t size, size_t align)
+{
+    return operators.new_object_aligned(size, align);
+}
+static SELDOM OUT_OF_LINE void program_delete_aligned(void *ptr, size_t align)
+{
+    operators.delete_object_aligned(ptr, align);
+}
+static SELDOM OUT_OF_LINE void program_delete_array_aligned(void *ptr, size_t align)
+{
+    operators.delete_array_aligned(ptr, align);
+}
+static SELDOM OUT_OF_LINE void *program_nothrow(const char *name, size_t size, const void *nothrow,
+                                                void *(*replaced)(size_t))
+{
+    void *p;
+    return runtime_nothrow(name, size, 0, nothrow, &p) ? p : replaced(size);
+}
+static SELDOM OUT_OF_LINE void *program_nothrow_aligned(const char *name, size_t size, size_t align,
+                                                        const void *nothrow, void *(*replaced)(size_t, size_t))
+{
+    void *p;
+    return runtime_nothrow(name, size, align, nothrow, &p) ? p : replaced(size, align);
 }
 
 /* operator new, new[], nothrow, aligned, and the deletes of each. NOLINTBEGIN(bugprone-reserved-identifier) */
-EXPORTED void *_Znwm(size_t size)
+#define OPERATOR EXPORTED __attribute__((weak)) /* a program that is linked with the static library may have its own */
+
+OPERATOR void *_Znwm(size_t size)
 {
     void *p = gp_malloc(size);
     return p != NULL ? p : new_failed(size, object_mask(size) + 1);
 }
-EXPORTED void *_ZnwmRKSt9nothrow_t(size_t size, const void *nothrow)
-{
-    void *p = gp_malloc(size);
-    return p != NULL ? p : nothrow_failed("_ZnwmRKSt9nothrow_t", size, 0, nothrow);
-}
-EXPORTED void *_ZnwmSt11align_val_t(size_t size, size_t align)
+OPERATOR void *_ZnwmSt11align_val_t(size_t size, size_t align)
 {
     void *p = alloc_gp_aligned_alloc(align, size);
     return p != NULL ? p : new_failed(size, align);
 }
-EXPORTED void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t align, const void *nothrow)
+
+/* This library's own, whatever has their names in the process. */
+#define OWN(function) __attribute__((alias(#function)))
+static void *own_new(size_t size) OWN(_Znwm);
+static void *own_new_aligned(size_t size, size_t align) OWN(_ZnwmSt11align_val_t);
+static void *own_new_array(size_t size) OWN(_Znam);
+static void *own_new_array_aligned(size_t size, size_t align) OWN(_ZnamSt11align_val_t);
+static void own_delete(void *ptr) OWN(_ZdlPv);
+static void own_delete_aligned(void *ptr, size_t align) OWN(_ZdlPvSt11align_val_t);
+static void own_delete_array(void *ptr) OWN(_ZdaPv);
+static void own_delete_array_aligned(void *ptr, size_t align) OWN(_ZdaPvSt11align_val_t);
+
+static bool has_new(void) { return operators.new_object != own_new; }
+static bool has_new_array(void) { return has_new() || operators.new_array != own_new_array; }
+static bool has_new_aligned(void) { return operators.new_object_aligned != own_new_aligned; }
+static bool has_new_array_aligned(void)
+{
+    return has_new_aligned() || operators.new_array_aligned != own_new_array_aligned;
+}
+
+OPERATOR void *_Znam(size_t size) { return has_new() ? program_new(size) : own_new(size); }
+OPERATOR void *_ZnamSt11align_val_t(size_t size, size_t align)
+{
+    return has_new_aligned() ? program_new_aligned(size, align) : own_new_aligned(size, align);
+}
+
+HOT void *new_nothrow(const char *name, size_t size, const void *nothrow)
+{
+    void *p = gp_malloc(size);
+    return p != NULL ? p : nothrow_failed(name, size, 0, nothrow);
+}
+
+HOT void *new_aligned_nothrow(const char *name, size_t size, size_t align, const void *nothrow)
 {
     void *p = alloc_gp_aligned_alloc(align, size);
-    return p != NULL ? p : nothrow_failed("_ZnwmSt11align_val_tRKSt9nothrow_t", size, align, nothrow);
+    return p != NULL ? p : nothrow_failed(name, size, align, nothrow);
 }
-void *_Znam(size_t size) SAME_AS(_Znwm);
-void *_ZnamRKSt9nothrow_t(size_t size, const void *nothrow) SAME_AS(_ZnwmRKSt9nothrow_t);
-void *_ZnamSt11align_val_t(size_t size, size_t align) SAME_AS(_ZnwmSt11align_val_t);
-void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t align, const void *nothrow)
-    SAME_AS(_ZnwmSt11align_val_tRKSt9nothrow_t);
 
-EXPORTED void _ZdlPvmSt11align_val_t(void *ptr, size_t size, size_t align)
+OPERATOR void *_ZnwmRKSt9nothrow_t(size_t size, const void *nothrow)
 {
-    free_checked("operator delete", ptr, size, align, last_byte(size, align));
+    const char *name = "_ZnwmRKSt9nothrow_t";
+    return has_new() ? program_nothrow(name, size, nothrow, operators.new_object) : new_nothrow(name, size, nothrow);
 }
-EXPORTED void _ZdlPvm(void *ptr, size_t size) { free_checked("operator delete", ptr, size, 0, last_of_object(size)); }
-EXPORTED void _ZdlPvSt11align_val_t(void *ptr, size_t align)
+OPERATOR void *_ZnamRKSt9nothrow_t(size_t size, const void *nothrow)
+{
+    const char *name = "_ZnamRKSt9nothrow_t";
+    return has_new_array() ? program_nothrow(name, size, nothrow, operators.new_array)
+                           : new_nothrow(name, size, nothrow);
+}
+OPERATOR void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t align, const void *nothrow)
+{
+    const char *name = "_ZnwmSt11align_val_tRKSt9nothrow_t";
+    return has_new_aligned() ? program_nothrow_aligned(name, size, align, nothrow, operators.new_object_aligned)
+                             : new_aligned_nothrow(name, size, align, nothrow);
+}
+OPERATOR void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t align, const void *nothrow)
+{
+    const char *name = "_ZnamSt11align_val_tRKSt9nothrow_t";
+    return has_new_array_aligned() ? program_nothrow_aligned(name, size, align, nothrow, operators.new_array_aligned)
+                                   : new_aligned_nothrow(name, size, align, nothrow);
+}
+
+static bool has_delete(void) { return operators.delete_object != own_delete; }
+static bool has_delete_array(void) { return operators.delete_array != own_delete_array; }
+static bool has_delete_aligned(void) { return operators.delete_object_aligned != own_delete_aligned; }
+static bool has_delete_array_aligned(void) { return operators.delete_array_aligned != own_delete_array_aligned; }
+
+OPERATOR void _ZdlPv(void *ptr) SAME_AS(alloc_gp_free);
+OPERATOR void _ZdlPvRKSt9nothrow_t(void *ptr, const void *nothrow)
+{
+    (void)nothrow;
+    if (has_delete())
+        program_delete(ptr);
+    else
+        alloc_gp_free(ptr);
+}
+OPERATOR void _ZdaPv(void *ptr) { _ZdlPvRKSt9nothrow_t(ptr, NULL); }
+OPERATOR void _ZdaPvRKSt9nothrow_t(void *ptr, const void *nothrow)
+{
+    if (has_delete_array())
+        program_delete_array(ptr);
+    else
+        _ZdlPvRKSt9nothrow_t(ptr, nothrow);
+}
+
+OPERATOR void _ZdlPvSt11align_val_t(void *ptr, size_t align)
 {
     (void)align;
     alloc_gp_free(ptr);
 }
-EXPORTED void _ZdlPvRKSt9nothrow_t(void *ptr, const void *nothrow)
+OPERATOR void _ZdlPvSt11align_val_tRKSt9nothrow_t(void *ptr, size_t align, const void *nothrow)
 {
     (void)nothrow;
-    alloc_gp_free(ptr);
+    if (has_delete_aligned())
+        program_delete_aligned(ptr, align);
+    else
+        alloc_gp_free(ptr);
 }
-EXPORTED void _ZdlPvSt11align_val_tRKSt9nothrow_t(void *ptr, size_t align, const void *nothrow)
+OPERATOR void _ZdaPvSt11align_val_t(void *ptr, size_t align) { _ZdlPvSt11align_val_tRKSt9nothrow_t(ptr, align, NULL); }
+OPERATOR void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *ptr, size_t align, const void *nothrow)
 {
-    (void)align;
-    (void)nothrow;
-    alloc_gp_free(ptr);
+    if (has_delete_array_aligned())
+        program_delete_array_aligned(ptr, align);
+    else
+        _ZdlPvSt11align_val_tRKSt9nothrow_t(ptr, align, nothrow);
 }
-void _ZdlPv(void *ptr) SAME_AS(alloc_gp_free);
-void _ZdaPv(void *ptr) SAME_AS(alloc_gp_free);
-void _ZdaPvm(void *ptr, size_t size) SAME_AS(_ZdlPvm);
-void _ZdaPvmSt11align_val_t(void *ptr, size_t size, size_t align) SAME_AS(_ZdlPvmSt11align_val_t);
-void _ZdaPvSt11align_val_t(void *ptr, size_t align) SAME_AS(_ZdlPvSt11align_val_t);
-void _ZdaPvRKSt9nothrow_t(void *ptr, const void *nothrow) SAME_AS(_ZdlPvRKSt9nothrow_t);
-void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *ptr, size_t align, const void *nothrow)
-    SAME_AS(_ZdlPvSt11align_val_tRKSt9nothrow_t);
+
+/* A size says nothing of a block that a program's own operator new made. */
+OPERATOR void _ZdlPvm(void *ptr, size_t size)
+{
+    if (has_delete())
+        program_delete(ptr);
+    else
+        free_checked("operator delete", ptr, size, 0, last_of_object(size));
+}
+OPERATOR void _ZdaPvm(void *ptr, size_t size)
+{
+    if (has_delete_array())
+        program_delete_array(ptr);
+    else
+        _ZdlPvm(ptr, size);
+}
+OPERATOR void _ZdlPvmSt11align_val_t(void *ptr, size_t size, size_t align)
+{
+    if (has_delete_aligned())
+        program_delete_aligned(ptr, align);
+    else
+        free_checked("operator delete", ptr, size, align, last_byte(size, align));
+}
+OPERATOR void _ZdaPvmSt11align_val_t(void *ptr, size_t size, size_t align)
+{
+    if (has_delete_array_aligned())
+        program_delete_array_aligned(ptr, align);
+    else
+        _ZdlPvmSt11align_val_t(ptr, size, align);
+}
 /* NOLINTEND(bugprone-reserved-identifier) */

@@ -90,7 +90,8 @@ alloc_add_archive(alloc_static ${static_objects})
 set(alloc_kinds shared static)
 if(NOT CMAKE_C_FLAGS MATCHES "-fsanitize")
     list(APPEND alloc_kinds malloc malloc_static)
-    alloc_add_objects(alloc_malloc_objects "${PROJECT_SOURCE_DIR}/abi/alloc_malloc.c")
+    alloc_add_objects(alloc_malloc_objects
+        "${PROJECT_SOURCE_DIR}/abi/alloc_malloc.c" "${PROJECT_SOURCE_DIR}/abi/alloc_operators.c")
     # Exceptions of operator new pass through, and not every processor has unwind tables for C unless asked.
     target_compile_options(alloc_malloc_objects PRIVATE -fno-builtin -fexceptions)
     set(objects $<FILTER:$<TARGET_OBJECTS:alloc_objects>,EXCLUDE,/alloc_gp> $<TARGET_OBJECTS:alloc_malloc_objects>
@@ -105,7 +106,8 @@ if(NOT CMAKE_C_FLAGS MATCHES "-fsanitize")
         target_sources(alloc_malloc PRIVATE $<TARGET_OBJECTS:alloc_fork_objects>)
     endif()
     alloc_set_exports(alloc_malloc abi/alloc_malloc.map)
-    target_link_options(alloc_malloc PRIVATE LINKER:-z,now)
+    target_link_options(alloc_malloc PRIVATE LINKER:-z,now
+        "LINKER:--dynamic-list=${PROJECT_SOURCE_DIR}/abi/alloc_malloc.operators")
     # Every process has it: as few pages as may be.
     set(layout LINKER:-z,noseparate-code "LINKER:-T,${PROJECT_SOURCE_DIR}/abi/alloc_malloc.ld")
     check_linker_flag(C "${layout}" ALLOC_LINKER_TAKES_LAYOUT)

@@ -20,6 +20,7 @@ Housekeeping is excused by name from files of lines `name  kind  reason`; each k
     asks        asks the program's new handler for memory, as long as it says that there is some: as the C++ standard
                 demands; nobody but operator new goes there
     elsewhere   resizes a block of another allocator, by the function of the C library's; nobody but reallocate goes there
+    program     calls an operator new or delete that the program has of its own; nobody but the operators goes there
 Excused functions are not entered. A name that no function has fails the proof.
 
     loop_freedom.py --entries abi/alloc.map --housekeeping housekeeping.txt liballoc.a
@@ -67,9 +68,9 @@ NOT_ENTRIES = re.compile(r"alloc_(version|purge|option|stats)|malloc_(trim|info|
 
 class Housekeeping:
     """The excused functions of one program: where they start, and of what kind they are."""
-    KINDS = ("aborts", "registered", "once", "waits", "reports", "asks", "elsewhere")
+    KINDS = ("aborts", "registered", "once", "waits", "reports", "asks", "elsewhere", "program")
     CALLERS = {"waits": "os_lock_acquire", "reports": "report_size", "asks": r"_Zn[wa]\w*",
-               "elsewhere": "reallocate"}
+               "elsewhere": "reallocate", "program": r"_Z[nd][wal]\w*"}
 
     def __init__(self, program, paths):
         self.kind = {}                                      # name -> kind
