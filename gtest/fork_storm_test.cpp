@@ -134,6 +134,8 @@ class Storm
     // that sends the signals is in no lock and forks at any time.
     void run(size_t forks_wanted)
     {
+        while (at_work < width) // a thread's start may be in a lock of a sanitizer's, which a child would wait for
+            std::this_thread::yield();
         Random random(width);
         for (size_t round = 0; forks < forks_wanted; round++) {
             const size_t before = forks;
@@ -164,6 +166,7 @@ class Storm
     void work(size_t number)
     {
         Random random(number);
+        at_work++;
         while (!is_over.load(std::memory_order_relaxed)) {
             EXPECT_TRUE(table.replace(random));
             if (is_child) {
@@ -193,7 +196,7 @@ class Storm
     static inline Storm *current = nullptr;
     static inline volatile sig_atomic_t is_child = 0;
     Table table;
-    std::atomic<size_t> forks{0};
+    std::atomic<size_t> at_work{0}, forks{0};
     std::atomic<int> failed_status{0};
     std::atomic<bool> is_over{false};
     std::vector<std::thread> threads;
