@@ -351,22 +351,58 @@ static bool has_delete_array(void) { return operators.delete_array != own_delete
 static bool has_delete_aligned(void) { return operators.delete_object_aligned != own_delete_aligned; }
 static bool has_delete_array_aligned(void) { return operators.delete_array_aligned != own_delete_array_aligned; }
 
-OPERATOR void _ZdlPv(void *ptr) SAME_AS(alloc_gp_free);
-OPERATOR void _ZdlPvRKSt9nothrow_t(void *ptr, const void *nothrow)
+/* By what the process has for it. A size says nothing of a block that a program's own operator new made. */
+HOT void delete_object(void *ptr)
 {
-    (void)nothrow;
     if (has_delete())
         program_delete(ptr);
     else
         alloc_gp_free(ptr);
 }
-OPERATOR void _ZdaPv(void *ptr) { _ZdlPvRKSt9nothrow_t(ptr, NULL); }
-OPERATOR void _ZdaPvRKSt9nothrow_t(void *ptr, const void *nothrow)
+HOT void delete_object_sized(void *ptr, size_t size)
+{
+    if (has_delete())
+        program_delete(ptr);
+    else
+        free_checked("operator delete", ptr, size, 0, last_of_object(size));
+}
+HOT void delete_object_aligned(void *ptr, size_t align)
+{
+    if (has_delete_aligned())
+        program_delete_aligned(ptr, align);
+    else
+        alloc_gp_free(ptr);
+}
+HOT void delete_object_aligned_sized(void *ptr, size_t size, size_t align)
+{
+    if (has_delete_aligned())
+        program_delete_aligned(ptr, align);
+    else
+        free_checked("operator delete", ptr, size, align, last_byte(size, align));
+}
+
+OPERATOR void _ZdlPv(void *ptr) SAME_AS(alloc_gp_free);
+OPERATOR void _ZdaPv(void *ptr) { delete_object(ptr); }
+OPERATOR void _ZdlPvm(void *ptr, size_t size) { delete_object_sized(ptr, size); }
+OPERATOR void _ZdaPvm(void *ptr, size_t size)
 {
     if (has_delete_array())
         program_delete_array(ptr);
     else
-        _ZdlPvRKSt9nothrow_t(ptr, nothrow);
+        delete_object_sized(ptr, size);
+}
+OPERATOR void _ZdlPvRKSt9nothrow_t(void *ptr, const void *nothrow)
+{
+    (void)nothrow;
+    delete_object(ptr);
+}
+OPERATOR void _ZdaPvRKSt9nothrow_t(void *ptr, const void *nothrow)
+{
+    (void)nothrow;
+    if (has_delete_array())
+        program_delete_array(ptr);
+    else
+        delete_object(ptr);
 }
 
 OPERATOR void _ZdlPvSt11align_val_t(void *ptr, size_t align)
@@ -374,50 +410,29 @@ OPERATOR void _ZdlPvSt11align_val_t(void *ptr, size_t align)
     (void)align;
     alloc_gp_free(ptr);
 }
-OPERATOR void _ZdlPvSt11align_val_tRKSt9nothrow_t(void *ptr, size_t align, const void *nothrow)
-{
-    (void)nothrow;
-    if (has_delete_aligned())
-        program_delete_aligned(ptr, align);
-    else
-        alloc_gp_free(ptr);
-}
-OPERATOR void _ZdaPvSt11align_val_t(void *ptr, size_t align) { _ZdlPvSt11align_val_tRKSt9nothrow_t(ptr, align, NULL); }
-OPERATOR void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *ptr, size_t align, const void *nothrow)
-{
-    if (has_delete_array_aligned())
-        program_delete_array_aligned(ptr, align);
-    else
-        _ZdlPvSt11align_val_tRKSt9nothrow_t(ptr, align, nothrow);
-}
-
-/* A size says nothing of a block that a program's own operator new made. */
-OPERATOR void _ZdlPvm(void *ptr, size_t size)
-{
-    if (has_delete())
-        program_delete(ptr);
-    else
-        free_checked("operator delete", ptr, size, 0, last_of_object(size));
-}
-OPERATOR void _ZdaPvm(void *ptr, size_t size)
-{
-    if (has_delete_array())
-        program_delete_array(ptr);
-    else
-        _ZdlPvm(ptr, size);
-}
+OPERATOR void _ZdaPvSt11align_val_t(void *ptr, size_t align) { delete_object_aligned(ptr, align); }
 OPERATOR void _ZdlPvmSt11align_val_t(void *ptr, size_t size, size_t align)
 {
-    if (has_delete_aligned())
-        program_delete_aligned(ptr, align);
-    else
-        free_checked("operator delete", ptr, size, align, last_byte(size, align));
+    delete_object_aligned_sized(ptr, size, align);
 }
 OPERATOR void _ZdaPvmSt11align_val_t(void *ptr, size_t size, size_t align)
 {
     if (has_delete_array_aligned())
         program_delete_array_aligned(ptr, align);
     else
-        _ZdlPvmSt11align_val_t(ptr, size, align);
+        delete_object_aligned_sized(ptr, size, align);
+}
+OPERATOR void _ZdlPvSt11align_val_tRKSt9nothrow_t(void *ptr, size_t align, const void *nothrow)
+{
+    (void)nothrow;
+    delete_object_aligned(ptr, align);
+}
+OPERATOR void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *ptr, size_t align, const void *nothrow)
+{
+    (void)nothrow;
+    if (has_delete_array_aligned())
+        program_delete_array_aligned(ptr, align);
+    else
+        delete_object_aligned(ptr, align);
 }
 /* NOLINTEND(bugprone-reserved-identifier) */
