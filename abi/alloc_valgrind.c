@@ -6,6 +6,9 @@
 #include "alloc/alloc_gp.h"
 #include "alloc/alloc_std.h"
 
+#include "large.h"
+#include "size_class.h"
+
 #include <errno.h>
 #include <malloc.h>
 #include <stdint.h>
@@ -22,17 +25,9 @@ static void *fail(int error)
     return NULL;
 }
 
-static int is_valid_align(size_t align) { return align != 0 && (align & (align - 1)) == 0; }
-
 static void *allocate(size_t size, size_t align) { return align <= 16 ? malloc(size) : memalign(align, size); }
 
-static size_t natural(size_t size)
-{
-    size_t align = 1;
-    while (align < size && align < ALLOC_ALIGN_MAX)
-        align *= 2;
-    return align;
-}
+static size_t natural(size_t size) { return size == 0 ? 1 : large_natural_align(size); }
 
 static void *zeroed(void *p, size_t size) { return p == NULL ? NULL : memset(p, 0, size); }
 
@@ -82,12 +77,12 @@ REPLACE(size_t, alloc_good_size, size_t size) { return size; }
 
 REPLACE(void *, alloc_malloc_aligned, size_t size, size_t align)
 {
-    return is_valid_align(align) ? allocate(size, align) : fail(EINVAL);
+    return is_power_of_two(align) ? allocate(size, align) : fail(EINVAL);
 }
 
 REPLACE(void *, alloc_zalloc_aligned, size_t size, size_t align)
 {
-    return is_valid_align(align) ? zeroed(allocate(size, align), size) : fail(EINVAL);
+    return is_power_of_two(align) ? zeroed(allocate(size, align), size) : fail(EINVAL);
 }
 
 REPLACE(void, alloc_free_aligned, void *p, size_t size, size_t align)
@@ -99,10 +94,10 @@ REPLACE(void, alloc_free_aligned, void *p, size_t size, size_t align)
 
 REPLACE(void *, alloc_realloc_aligned, void *p, size_t old_size, size_t new_size, size_t align)
 {
-    return is_valid_align(align) ? resize(p, old_size, new_size, align) : fail(EINVAL);
+    return is_power_of_two(align) ? resize(p, old_size, new_size, align) : fail(EINVAL);
 }
 
-REPLACE(size_t, alloc_good_size_aligned, size_t size, size_t align) { return is_valid_align(align) ? size : 0; }
+REPLACE(size_t, alloc_good_size_aligned, size_t size, size_t align) { return is_power_of_two(align) ? size : 0; }
 
 /* ---- alloc_gp.h -------------------------------------------------------------------------------------------------- */
 
@@ -135,7 +130,7 @@ REPLACE(void *, alloc_gp_reallocarray, void *p, size_t count, size_t size)
 
 REPLACE(void *, alloc_gp_aligned_alloc, size_t align, size_t size)
 {
-    return is_valid_align(align) ? memalign(align, size) : fail(EINVAL);
+    return is_power_of_two(align) ? memalign(align, size) : fail(EINVAL);
 }
 
 REPLACE(void *, alloc_gp_memalign, size_t align, size_t size) { return memalign(align, size); }

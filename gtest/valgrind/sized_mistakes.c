@@ -8,9 +8,9 @@
 
 static void *volatile hidden;
 
-static void *fail(int line) { _Exit(line); }
+static _Noreturn void fail(int line) { _Exit(line); }
 
-#define CHECK(condition) ((condition) ? (void)0 : (void)fail(__LINE__))
+#define CHECK(condition) ((condition) ? (void)0 : fail(__LINE__))
 
 static void correct(void)
 {
