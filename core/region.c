@@ -28,7 +28,7 @@ static bool provide_table(void)
  * mapped anew, and what it had is gone. */
 static bool provide_entry(const struct region *region)
 {
-    static uint64_t provided[REGIONS_MAX / PAGE_SIZE_MIN / 64];
+    OS_SMALL_STATE static uint64_t provided[REGIONS_MAX / PAGE_SIZE_MIN / 64];
     if (!provide_table())
         return false;
     size_t index = (uintptr_t)region >> REGION_SHIFT, page = index / os_page_size();

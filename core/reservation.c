@@ -23,15 +23,16 @@ static void count(enum space space, size_t size)
 
 size_t reservation_reserved(enum space space) { return atomic_load_explicit(&reserved[space], memory_order_relaxed); }
 
-/* Whether memory or addresses are known to be short: the process began with a limit, or the system refused. */
-static bool is_short;
+/* Memory or addresses are short when the process began with a limit, or once the system refused. Asked at the first
+ * reservation alone: later, a sandbox may kill for the question. */
+OS_SMALL_STATE static enum { UNKNOWN, AMPLE, SHORT } supply;
 
 /* As much again as there is. Where memory is short an eighth: what one kind of memory holds in advance, the others and the
  * program's own mappings cannot have. */
 static size_t step(enum space space)
 {
     size_t size = reservation_reserved(space);
-    if (is_short)
+    if (supply == SHORT)
         return round_up(size / 8, os_page_size());
     return size < STEP_MIN ? STEP_MIN : size > STEP_MAX ? STEP_MAX : size;
 }
@@ -73,7 +74,8 @@ bool reservation_extend(enum space space, size_t size)
     size_t more = round_up(size - left, os_page_size()), wanted = step(space);
     if (more < wanted && extend_by(space, wanted))
         return true;
-    is_short |= more < wanted;
+    if (more < wanted)
+        supply = SHORT;
     return extend_by(space, more);
 }
 
@@ -92,9 +94,8 @@ static bool begin_with(enum space space, size_t size, size_t align, size_t room)
 
 bool reservation_begin(enum space space, size_t size, size_t align)
 {
-    OS_SMALL_STATE static bool is_begun;
-    is_short |= !is_begun && os_memory_is_limited(); /* later, a sandbox may kill for the question */
-    is_begun = true;
+    if (supply == UNKNOWN)
+        supply = os_memory_is_limited() ? SHORT : AMPLE;
     size_t wanted = step(space);
     size = round_up(size, os_page_size());
     if (align < WINDOW)
@@ -107,7 +108,9 @@ bool reservation_begin(enum space space, size_t size, size_t align)
 static bool commit_to(enum space space, char *end)
 {
     struct reservation *reservation = &reservations[space];
-    size_t usual = step(space) < COMMIT_SIZE ? step(space) : COMMIT_SIZE;
+    size_t usual = step(space);
+    if (usual > COMMIT_SIZE)
+        usual = COMMIT_SIZE;
     size_t left = (size_t)(reservation->end - reservation->committed);
     size_t more = round_up((size_t)(end - reservation->committed), os_page_size());
     size_t wanted = usual < more ? more : usual < left ? usual : left;

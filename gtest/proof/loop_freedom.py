@@ -55,7 +55,7 @@ FOREIGN = {
     "pthread_mutex_trylock": "once per thread, and twice where a heap is created: does not wait",
     "pthread_mutex_unlock": "once per thread",
     "pthread_mutex_consistent": "once for a thread that ended without giving its heap back",
-    "getrlimit": "where a reservation grows",
+    "getrlimit": "once, at the first reservation",
     "pthread_setspecific": "once per thread: what its destructor is given",
     "__errno_location": "the address of errno",
     "abort": "ends the process",
