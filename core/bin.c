@@ -190,8 +190,8 @@ static void *refill_slow(struct bin *bin)
     if (bin->slot_size == 0)
         bin_begin(bin);
     (void)slab_revisit(heap_of(bin));
-    if (take_up(bin, slab_take_available(bin, false)) || fill_growing(bin) || take_up(bin, heap_take_over(bin)) ||
-        take_up(bin, slab_take_available(bin, true)))
+    if (take_up(bin, slab_take_available(bin)) || fill_growing(bin) || take_up(bin, heap_take_over(bin)) ||
+        take_up(bin, slab_take_swept(bin)))
         return bin_pop_mask(bin);
     struct slab *next = take_fresh(bin);
     if (next == NULL) {

@@ -33,7 +33,8 @@ struct bin {
     uint32_t reciprocal;          /* of slot_size */
     struct slab *current;
     /* under the heap's lock */
-    slab_list available; /* slabs worth taking up again; those of whose memory some is gone (sweep.h) come last */
+    slab_list available; /* slabs worth taking up again */
+    slab_list swept;     /* those of them of whose memory some is gone, see sweep.h: taken up last */
     /* Slabs owned, of the first kinds and large ones; read without the lock; they wrap, which does no harm. */
     _Atomic uint16_t first_owned;
     _Atomic uint16_t large_owned;

@@ -40,24 +40,14 @@ static void arm(struct slab *slab, uint32_t freed, uint32_t need)
 static slab_id list_first(const slab_list *list) { return atomic_load_explicit(list, memory_order_relaxed); }
 
 /* Lists are rings: the first slab's previous one is the last. */
-static void list_append(slab_list *list, struct slab *slab, enum slab_links_use use)
-{
-    slab_id id = slab_to_id(slab), first = list_first(list);
-    if (first == 0) {
-        slab->links[use] = (struct slab_links){.next = id, .previous = id};
-        atomic_store_explicit(list, id, memory_order_relaxed);
-        return;
-    }
-    slab_id last = slab_from_id(first)->links[use].previous;
-    slab->links[use] = (struct slab_links){.next = first, .previous = last};
-    slab_from_id(first)->links[use].previous = id;
-    slab_from_id(last)->links[use].next = id;
-}
-
 static void list_insert(slab_list *list, struct slab *slab, enum slab_links_use use)
 {
-    list_append(list, slab, use);
-    atomic_store_explicit(list, slab_to_id(slab), memory_order_relaxed);
+    slab_id id = slab_to_id(slab), first = list_first(list);
+    slab_id last = first == 0 ? id : slab_from_id(first)->links[use].previous;
+    slab->links[use] = (struct slab_links){.next = first == 0 ? id : first, .previous = last};
+    slab_from_id(slab->links[use].next)->links[use].previous = id;
+    slab_from_id(last)->links[use].next = id;
+    atomic_store_explicit(list, id, memory_order_relaxed);
 }
 
 static void list_remove(slab_list *list, struct slab *slab, enum slab_links_use use)
@@ -115,11 +105,17 @@ static void count_owned(const struct slab *slab, struct bin *bin, int change)
     atomic_fetch_add_explicit(owned, (uint16_t)change, memory_order_relaxed);
 }
 
+/* The list of its bin that an available slab is in. */
+static slab_list *list_of(const struct slab *slab, struct bin *bin)
+{
+    return slab->flags & SLAB_SWEPT ? &bin->swept : &bin->available;
+}
+
 /* Every slot is free: the slab leaves its heap. Its memory is given back once the lock is released. */
 static void leave_heap(struct slab *slab, struct bin *bin)
 {
     if (slab->state == SLAB_AVAILABLE)
-        list_remove(&bin->available, slab, LINKS_STATE);
+        list_remove(list_of(slab, bin), slab, LINKS_STATE);
     slab->flags &= (uint8_t)~SLAB_SWEPT;
     revisit_remove(heap_of(bin), slab);
     count_owned(slab, bin, -1);
@@ -171,10 +167,7 @@ static enum look look_at(struct slab *slab, struct bin *bin, bool is_owner)
         answer(slab, bin);
     if (slab->state == SLAB_PARKED && usable >= ripe && !is_hidden) {
         slab->state = SLAB_AVAILABLE;
-        if (slab->flags & SLAB_SWEPT)
-            list_append(&bin->available, slab, LINKS_STATE);
-        else
-            list_insert(&bin->available, slab, LINKS_STATE);
+        list_insert(list_of(slab, bin), slab, LINKS_STATE);
     }
     int64_t missing = out;
     if (slab->state == SLAB_PARKED && usable < ripe && ripe - usable < missing)
@@ -265,36 +258,43 @@ bool slab_revisit(struct heap *heap)
     return slab != NULL;
 }
 
-/* The first of the available slabs becomes one bin's or another's current; under the heap's lock. NULL: there is none, or only swept
- * ones, which are last, and none of these is wanted. */
-static struct slab *take_first(struct bin *bin, bool swept)
+/* The first of a bin's lists becomes current; under the heap's lock. */
+static struct slab *take_first(slab_list *list, struct bin *bin)
 {
-    slab_id first = list_first(&bin->available);
-    struct slab *slab = first == 0 ? NULL : slab_from_id(first);
-    if (slab == NULL || (!swept && (slab->flags & SLAB_SWEPT)))
+    slab_id first = list_first(list);
+    if (first == 0)
         return NULL;
-    list_remove(&bin->available, slab, LINKS_STATE);
+    struct slab *slab = slab_from_id(first);
+    list_remove(list, slab, LINKS_STATE);
     slab->flags &= (uint8_t)~SLAB_SWEPT;
     answer(slab, bin);
     make_current(slab);
     return slab;
 }
 
-struct slab *slab_take_available(struct bin *bin, bool swept)
+static struct slab *lock_and_take(slab_list *list, struct bin *bin)
 {
+    if (list_first(list) == 0)
+        return NULL;
     struct heap *heap = heap_of(bin);
     heap_lock(heap);
-    struct slab *slab = take_first(bin, swept);
+    struct slab *slab = take_first(list, bin);
     heap_unlock(heap);
     return slab;
 }
+
+struct slab *slab_take_available(struct bin *bin) { return lock_and_take(&bin->available, bin); }
+
+struct slab *slab_take_swept(struct bin *bin) { return lock_and_take(&bin->swept, bin); }
 
 struct slab *slab_take_over(struct bin *from, struct bin *bin)
 {
     struct heap *heap = heap_of(from);
     (void)slab_revisit(heap);
     heap_lock(heap);
-    struct slab *slab = take_first(from, true);
+    struct slab *slab = take_first(&from->available, from);
+    if (slab == NULL)
+        slab = take_first(&from->swept, from);
     if (slab != NULL) {
         count_owned(slab, from, -1);
         count_owned(slab, bin, 1);
@@ -326,18 +326,19 @@ bool slab_is_idle_current(struct slab *slab)
 
 struct slab *slab_take_sparse(struct bin *bin)
 {
-    if (list_first(&bin->available) == 0)
+    slab_list *list = &bin->available;
+    if (list_first(list) == 0)
         return NULL;
     struct heap *heap = heap_of(bin);
     heap_lock(heap);
-    slab_id first = list_first(&bin->available);
-    struct slab *slab = NULL;
-    if (first != 0 && is_sparse(slab_from_id(first), bin))
-        slab = take_first(bin, false);
-    else if (first != 0 && (slab_from_id(first)->flags & SLAB_SWEPT) == 0) /* the next one's turn */
-        atomic_store_explicit(&bin->available, slab_from_id(first)->links[LINKS_STATE].next, memory_order_relaxed);
+    slab_id id = list_first(list);
+    struct slab *first = id == 0 ? NULL : slab_from_id(id), *taken = NULL;
+    if (first != NULL && is_sparse(first, bin))
+        taken = take_first(list, bin);
+    else if (first != NULL) /* the next one's turn */
+        atomic_store_explicit(list, first->links[LINKS_STATE].next, memory_order_relaxed);
     heap_unlock(heap);
-    return slab;
+    return taken;
 }
 
 struct slab_glance slab_glance(struct slab *slab)

@@ -67,7 +67,7 @@ enum slab_flags {
     SLAB_LOCAL_USED = 1,  /* the local map is not known to be zero */
     SLAB_REMOTE_USED = 2, /* the remote map is not known to be zero */
     SLAB_REVISIT = 4,     /* in its heap's revisit list */
-    SLAB_SWEPT = 8,       /* pages of it were given back: it is taken up last */
+    SLAB_SWEPT = 8,       /* pages of it were given back: it is listed apart */
 };
 
 /* What most slabs never need, apart from the header: its line is touched when other threads free, and they do not share
@@ -166,8 +166,11 @@ void slab_settle_owner(struct slab *slab);
 /* The owner looks at one slab of its heap's revisit list. False: there is none. */
 bool slab_revisit(struct heap *heap);
 
-/* Takes the next available slab of a bin, which becomes current. Those that were swept come last, and only if `swept`. */
-struct slab *slab_take_available(struct bin *bin, bool swept);
+/* Takes the next available slab of a bin, which becomes current. */
+struct slab *slab_take_available(struct bin *bin);
+
+/* The same of those that were swept. */
+struct slab *slab_take_swept(struct bin *bin);
 
 /* As slab_take_available, of a bin whose heap has no thread and is the caller's for the moment: the slab changes hands. */
 struct slab *slab_take_over(struct bin *from, struct bin *bin);
