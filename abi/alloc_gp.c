@@ -271,7 +271,7 @@ static void *reallocate(void *p, size_t size)
     bool to_slot = last_byte_has_slot(last);
     if (slab != NULL) {
         check_named("realloc", p, holds, UNSIZED);
-        verify_slot("realloc", slab, p, holds, UNSIZED);
+        (void)verify_slot("realloc", slab, p, holds, UNSIZED);
     }
     if (slab != NULL && to_slot && class_slot_size(class_aligned(last)) == holds)
         return p;

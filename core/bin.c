@@ -229,7 +229,7 @@ void bin_flush_recent(struct bin *bin)
     for (void *p; (p = bin->recent[bin->room]) != NULL; bin->room++) {
         struct slab *slab = slab_of(p);
         if (slab_bin(slab) != bin)
-            heap_pass_on(slab, p, bin->slot_size, UNSIZED);
+            heap_pass_on(slab, slab_index(slab, p), bin->slot_size, UNSIZED);
         else if (!bin_put(bin, slab, p))
             misuse_free(p, bin->slot_size, UNSIZED, "double free", slab);
     }

@@ -69,13 +69,14 @@ _Noreturn void misuse_free(const void *p, size_t size, size_t align, const char 
     misuse(free_function(align), p, size, align, kind, slab);
 }
 
-void verify_slot(const char *function, const struct slab *slab, const void *p, size_t size, size_t align)
+size_t verify_slot(const char *function, const struct slab *slab, const void *p, size_t size, size_t align)
 {
-    uint32_t slot_size = class_slot_size(slab->class), offset = (uint32_t)((const char *)p - slab_start(slab));
-    uint32_t index = slot_index(offset, class_reciprocal(slot_size));
-    const char *kind = index * slot_size != offset ? "not the start of a slot" : "not allocated";
-    if (index * slot_size != offset || index >= slab_granted(slab))
-        misuse(function != NULL ? function : free_function(align), p, size, align, kind, slab);
+    uint32_t index = slab_index(slab, p);
+    bool is_start = slab_start(slab) + (size_t)index * class_slot_size(slab->class) == p;
+    if (!is_start || index >= slab_granted(slab))
+        misuse(function != NULL ? function : free_function(align), p, size, align,
+               is_start ? "not allocated" : "not the start of a slot", slab);
+    return index;
 }
 
 #if !ALLOC_DEBUG

@@ -26,9 +26,9 @@ void misuse_tolerated(const char *function, const void *p, size_t size, size_t a
 /* As misuse, from a free. */
 _Noreturn void misuse_free(const void *p, size_t size, size_t align, const char *kind, const struct slab *slab);
 
-/* Reports a block of a slab unless it is where a slot begins that was handed out in this life of the slab. `function` NULL: of
- * a free. */
-void verify_slot(const char *function, const struct slab *slab, const void *p, size_t size, size_t align);
+/* The index of a block of a slab. Reports it unless it is where a slot begins that was handed out in this life of the slab.
+ * `function` NULL: of a free. */
+size_t verify_slot(const char *function, const struct slab *slab, const void *p, size_t size, size_t align);
 
 #if ALLOC_DEBUG
 

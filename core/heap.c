@@ -45,6 +45,11 @@ static struct heap *heap_create(void)
     return heap;
 }
 
+static char *slot_at(const struct slab *slab, size_t index)
+{
+    return slab_start(slab) + index * class_slot_size(slab->class);
+}
+
 #if ALLOC_THREADS
 
 static struct heap *heap_take_pooled(void)
@@ -122,10 +127,8 @@ static struct heap *heap_take(void)
 static void push(struct slab *slab, size_t word, uint64_t mask, size_t size, size_t align)
 {
     uint64_t clash = slab_push(slab, word, mask);
-    if (clash != 0) {
-        size_t index = word * 64 + (size_t)__builtin_ctzll(clash);
-        misuse_free(slab_start(slab) + index * class_slot_size(slab->class), size, align, "double free", slab);
-    }
+    if (clash != 0)
+        misuse_free(slot_at(slab, word * 64 + (size_t)__builtin_ctzll(clash)), size, align, "double free", slab);
 }
 
 static void outbox_flush(struct outbox *outbox)
@@ -233,9 +236,8 @@ static void *allocate_late(size_t class)
     return p;
 }
 
-void heap_pass_on(struct slab *slab, void *p, size_t size, size_t align)
+void heap_pass_on(struct slab *slab, size_t index, size_t size, size_t align)
 {
-    size_t index = (size_t)((char *)p - slab_start(slab)) / class_slot_size(slab->class);
     size_t word = index / 64;
     uint64_t bit = map_bit(index);
     struct heap *heap = heap_self();
@@ -251,7 +253,7 @@ void heap_pass_on(struct slab *slab, void *p, size_t size, size_t align)
         outbox->slab = slab;
         outbox->word = word;
     } else if (outbox->mask & bit)
-        misuse_free(p, size, align, "double free", slab);
+        misuse_free(slot_at(slab, index), size, align, "double free", slab);
     outbox->mask |= bit;
     outbox->size = size;
     outbox->align = align;
@@ -262,13 +264,12 @@ void heap_pass_on(struct slab *slab, void *p, size_t size, size_t align)
 /* A slot of another heap's slab. Where this thread allocates slots of that class too, it is held back for it like one of its
  * own: a program that hands objects around then frees nearly all of them without telling anybody. But not small slots, of
  * which several share a cache line: they would stay with different threads for good. */
-static void free_remote(struct bin *own, struct slab *slab, void *p, size_t size, size_t align)
+static void free_remote(struct bin *own, struct slab *slab, void *p, size_t index, size_t size, size_t align)
 {
     if (own->room == 0 || own->slot_size < HELD_BACK_MIN) {
-        heap_pass_on(slab, p, size, align);
+        heap_pass_on(slab, index, size, align);
         return;
     }
-    size_t index = slot_index((uint32_t)((char *)p - slab_start(slab)), own->reciprocal);
     uint64_t freed = atomic_load_explicit(&slab->remote->word[index / 64], memory_order_relaxed);
     const struct outbox *outbox = &heap_of(own)->outbox;
     if (outbox->slab == slab && outbox->word == index / 64)
@@ -306,15 +307,16 @@ static void *allocate_late(size_t class)
     return NULL;
 }
 
-void heap_pass_on(struct slab *slab, void *p, size_t size, size_t align)
+void heap_pass_on(struct slab *slab, size_t index, size_t size, size_t align)
 {
-    misuse_free(p, size, align, "not allocated", slab); /* there is no other heap */
+    misuse_free(slot_at(slab, index), size, align, "not allocated", slab); /* there is no other heap */
 }
 
-static void free_remote(struct bin *own, struct slab *slab, void *p, size_t size, size_t align)
+static void free_remote(struct bin *own, struct slab *slab, void *p, size_t index, size_t size, size_t align)
 {
     (void)own;
-    heap_pass_on(slab, p, size, align);
+    (void)p;
+    heap_pass_on(slab, index, size, align);
 }
 
 #endif
@@ -350,10 +352,10 @@ void free_cold(void *p, size_t size, size_t align)
     size_t class = request_class(size, align);
     if (slab->class != class)
         misuse_free(p, size, align, "wrong size", slab);
-    verify_slot(NULL, slab, p, size, align);
+    size_t index = verify_slot(NULL, slab, p, size, align);
     struct bin *own = bin_of_class(class);
     if (slab_bin(slab) != own) {
-        free_remote(own, slab, p, size, align);
+        free_remote(own, slab, p, index, size, align);
         return;
     }
     /* Its own slab: a slot that is free already, or the thread is called to look. Then it looks first: that arms the

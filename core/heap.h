@@ -68,9 +68,9 @@ static inline void heap_unlock(const struct heap *heap) { lock_release(LOCK_HEAP
 /* Frees the slots that the bins of the calling thread's heap hold back. Housekeeping. */
 void heap_flush_recent(struct heap *heap);
 
-/* Frees a slot of another heap's slab: it waits in the calling thread's outbox for others of its word. `size` and `align` are
- * only for reports. */
-void heap_pass_on(struct slab *slab, void *p, size_t size, size_t align);
+/* Frees a slot of another heap's slab, the index-th: it waits in the calling thread's outbox for others of its word. `size` and
+ * `align` are only for reports. */
+void heap_pass_on(struct slab *slab, size_t index, size_t size, size_t align);
 
 /* Makes the slabs of the calling thread's next bin, or those it should look at, leave the heap where they are empty. One
  * step; false: it has been at all of them, and begins anew. */

@@ -396,6 +396,7 @@ bool slab_begin(struct slab *slab, struct bin *bin, size_t class)
     if (!acquire_maps(slab, kind, class))
         return false;
     slab->class = (uint8_t) class;
+    slab->reciprocal = bin->reciprocal;
     slab_set_granted(slab, 0);
     arm(slab, 0, EVER);
     if (slab->flags & SLAB_LOCAL_USED)

@@ -58,7 +58,7 @@ struct slab {
     uint8_t class;
     uint8_t state; /* enum slab_state */
     uint8_t flags;
-    char padding[5];
+    uint32_t reciprocal; /* of its slots' size */
 };
 
 _Static_assert(sizeof(struct slab) == 64, "one cache line per slab: the metadata ratio depends on it");
@@ -117,6 +117,12 @@ static inline char *slab_start(const struct slab *slab)
 {
     struct region *region = region_of(slab);
     return (char *)region + ((region_offset(slab) / sizeof(struct slab)) << region->slab_shift);
+}
+
+/* The number of the slot that an address lies in. */
+static inline uint32_t slab_index(const struct slab *slab, const void *p)
+{
+    return slot_index((size_t)((const char *)p - slab_start(slab)), slab->reciprocal);
 }
 
 /* Slots that a slab has: what fits, and what a map can hold. The division is exact for every class: 2^16 and 2^21 leave
