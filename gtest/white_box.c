@@ -139,8 +139,10 @@ void engine_flush_recent(void)
 void engine_hold_nothing_back(void)
 {
     engine_flush_recent();
-    for (size_t i = 0; i < CLASS_COUNT; i++)
-        own_bins[i].room = 0, own_bins[i].recent[0] = NULL;
+    for (size_t i = 0; i < CLASS_COUNT; i++) {
+        own_bins[i].room = 0;
+        own_bins[i].recent[0] = NULL;
+    }
 }
 
 size_t engine_count_slabs_passed_over(void)
