@@ -7,7 +7,7 @@
 #include "size_class.h"
 #include "units.h"
 
-enum state { DIRTY, CLEAN, RELEASED, STATES };
+enum state { DIRTY, CLEAN, RELEASED, STATES, BEHIND_FIRST = STATES };
 
 /* ---- the index of a space's runs, under its lock ---------------------------------------------------------------------- */
 
@@ -159,14 +159,16 @@ static void count(struct heap_of_pages *heap, enum state state, size_t runs, siz
     atomic_store_explicit(&heap->units[state], before + units, memory_order_relaxed);
 }
 
-/* Both ends have entries. Nothing for an empty one. */
+/* Both ends have entries, and the last one's tells that no run begins there. Nothing for an empty one. */
 static void put_in(enum space space, unit_id id, uint32_t units, struct kind kind)
 {
     struct heap_of_pages *heap = &spaces[space];
     if (units == 0)
         return;
     struct unit *unit = unit_of(space, id);
-    unit->units = unit_of(space, id + units - 1)->units = units;
+    struct unit *last = unit_of(space, id + units - 1);
+    unit->units = last->units = units;
+    last->state = BEHIND_FIRST;
     unit->state = (uint8_t)kind.state;
     enter_index(space, &heap->indexes[kind.state][BY_SIZE], id, units, BY_SIZE);
     enter_index(space, &heap->indexes[kind.state][BY_ROOM], id, room(id, units), BY_ROOM);
@@ -343,7 +345,7 @@ bool pages_take_at(enum space space, char *start, size_t size, bool *zero)
     if (unit == NULL || !memory_charge(size))
         return false;
     lock(space);
-    bool taken = unit->units >= units && unit->state != RELEASED && cut(space, id, 0, units, &missing);
+    bool taken = unit->units >= units && unit->state < RELEASED && cut(space, id, 0, units, &missing);
     *zero = taken && unit->state == CLEAN;
     unlock(space);
     if (!taken || !*zero)
@@ -560,7 +562,9 @@ static size_t check_list(enum space space, enum state state, enum link link, uns
         const struct unit *first = unit_of(space, id);
         struct key key = key_of(key_units(id, first->units, link));
         check(key.row == row && key.column == column && first->state == state && first->units != 0);
-        check(unit_of(space, id + first->units - 1)->units == first->units && first->links[link].previous == previous);
+        const struct unit *last = unit_of(space, id + first->units - 1);
+        check(last->units == first->units && (last == first || last->state == BEHIND_FIRST));
+        check(first->links[link].previous == previous);
         check(run_before(space, id, state) == 0 && run_at(space, id + first->units, state) == 0);
         units += first->units;
         previous = id;

@@ -29,7 +29,7 @@ struct unit {
     struct {
         unit_id next, previous;
     } links[LINKS];
-    uint8_t state; /* of the run that begins here */
+    uint8_t state; /* of the run that begins or ends here */
     /* any thread's */
     _Atomic uint8_t is_freed;    /* a block began here and was freed, and none has begun here since */
     _Atomic uint32_t page_count; /* of the recorded block that begins here; 0: none does */

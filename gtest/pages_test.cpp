@@ -181,6 +181,29 @@ TEST(Pages, ServeManyThreads)
     });
 }
 
+// Slabs of one unit, while no more may stay dirty: between a thread's two steps, to give and to purge what it gave, others take and
+// give what lies beside it.
+TEST(Pages, OfSlabsServeManyThreadsThatPurge)
+{
+    expect_in_child([] {
+        ASSERT_EQ(alloc_option_set(ALLOC_OPTION_CACHE_LIMIT, 256 * KiB), 0);
+        std::vector<std::thread> threads;
+        for (size_t i = 0; i < 8; i++)
+            threads.emplace_back([] {
+                for (size_t round = 0; round < repetitions(2000); round++) {
+                    void *blocks[32];
+                    for (void *&block : blocks)
+                        block = allocate({16 * KiB, 0});
+                    for (void *block : blocks)
+                        release(block, {16 * KiB, 0});
+                }
+            });
+        for (std::thread &thread : threads)
+            thread.join();
+        expect_all_free();
+    });
+}
+
 #endif
 
 // ---- limits on addresses -------------------------------------------------------------------------------------------------
