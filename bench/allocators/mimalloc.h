@@ -20,8 +20,10 @@ inline const void *entry() { return reinterpret_cast<const void *>(mi_malloc); }
 
 inline std::string version()
 {
-    const int number = mi_version(); // 209 is 2.0.9
-    return std::to_string(number / 100) + "." + std::to_string(number / 10 % 10) + "." + std::to_string(number % 10);
+    const int number = mi_version(); // 209 is 2.0.9, 30403 is 3.4.3
+    const int base = number < 10'000 ? 10 : 100;
+    return std::to_string(number / base / base) + "." + std::to_string(number / base % base) + "." +
+           std::to_string(number % base);
 }
 
 } // namespace allocator

@@ -5,7 +5,7 @@ import statistics
 
 from runner import results, stats
 
-PEERS = ("system", "jemalloc", "mimalloc", "tcmalloc")  # what expectations are ratios to; others are shown beside them
+PEERS = ("system", "jemalloc", "mimalloc", "tcmalloc", "snmalloc", "rpmalloc")  # what expectations are ratios to
 
 # The highest ratio of our time to the best of these peers that is expected, by workload. The first match counts.
 EXPECTED = (

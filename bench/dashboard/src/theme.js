@@ -1,7 +1,7 @@
 // How each allocator looks: a colour, a shape and a dash, so that no two differ by colour alone. Always the same for
 // the same allocator, in every chart.
 
-const known = ["alloc", "system", "jemalloc", "mimalloc", "tcmalloc", "alloc_malloc"];
+const known = ["alloc", "system", "jemalloc", "mimalloc", "tcmalloc", "alloc_malloc", "snmalloc", "rpmalloc"];
 const shapes = ["circle", "crossRot", "triangle", "rect", "rectRot", "rectRounded", "star", "cross"];
 const dashes = [[], [2, 2], [8, 3], [5, 2, 1, 2], [3, 3], [10, 2, 2, 2], [1, 3], [6, 6]];
 
