@@ -27,8 +27,8 @@ static void *fail(int error)
 
 /* ---- sizes -------------------------------------------------------------------------------------------------------- */
 
-/* What any object of a size may need, as the mask that rounds up to it. */
-HOT size_t object_mask(size_t size) { return size > 8 ? 15 : 7; }
+/* What any object may need, as the mask that rounds up to it; built with ALLOC_MALLOC_ALIGN=8, any object of the size. */
+HOT size_t object_mask(size_t size) { return size > 8 ? 15 : ALLOC_MALLOC_ALIGN - 1; }
 
 /* The last byte of a block for `size`; size 0 gives the largest number there is. */
 HOT size_t last_of_object(size_t size) { return (size - 1) | object_mask(size); }

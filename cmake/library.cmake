@@ -46,7 +46,8 @@ function(alloc_add_objects name)
         C_STANDARD 11 C_STANDARD_REQUIRED ON C_VISIBILITY_PRESET hidden POSITION_INDEPENDENT_CODE ON)
     target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/core" "${PROJECT_SOURCE_DIR}/abi/include")
     target_compile_definitions(${name} PRIVATE ALLOC_NO_FORTIFY
-        ALLOC_THREADS=$<BOOL:${ALLOC_THREADS}> ALLOC_DEBUG=$<BOOL:${ALLOC_DEBUG}>)
+        ALLOC_THREADS=$<BOOL:${ALLOC_THREADS}> ALLOC_DEBUG=$<BOOL:${ALLOC_DEBUG}>
+        ALLOC_MALLOC_ALIGN=${ALLOC_MALLOC_ALIGN})
     target_compile_options(${name} PRIVATE
         -fno-plt -fno-semantic-interposition -ftls-model=initial-exec -fno-jump-tables
         -fno-tree-slp-vectorize

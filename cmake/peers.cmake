@@ -56,7 +56,7 @@ function(alloc_find_peers found)
             CMAKE_CACHE_ARGS -DBUILD_TESTING:BOOL=OFF -Dgperftools_build_minimal:BOOL=ON
             BUILD_COMMAND ${CMAKE_COMMAND} --build . --target tcmalloc_minimal
             INSTALL_COMMAND sh -c "mkdir -p <INSTALL_DIR>/lib && cp -P libtcmalloc_minimal.so* <INSTALL_DIR>/lib"
-                COMMAND ${CMAKE_COMMAND} -E copy_directory <SOURCE_DIR>/src/gperftools <INSTALL_DIR>/include/gperftools
+                COMMAND ${CMAKE_COMMAND} -E copy_directory <SOURCE_DIR>/src/gperftools <INSTALL_DIR>/include/gperftools)
         # 0.7.5
         alloc_fetch_peer(snmalloc microsoft/snmalloc 526c55bdffa17aae20a9a3d24fe68a7a3b8d9894 libsnmallocshim.so
             CMAKE_CACHE_ARGS -DSNMALLOC_BUILD_TESTING:BOOL=OFF

@@ -34,7 +34,7 @@ TEST(Malloc, EveryFunctionIsTheLibrarys)
 {
     const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
     for (size_t size : sizes) {
-        const size_t align = size > 8 ? 16 : 8;
+        const size_t align = size > 8 ? 16 : ALLOC_MALLOC_ALIGN;
         const struct {
             const char *name;
             void *block;

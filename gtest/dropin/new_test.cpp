@@ -92,7 +92,7 @@ TEST_F(New, EveryFormIsTheLibrarys)
                     EXPECT_TRUE(is_ours(block)) << form.name << ", " << size;
                     EXPECT_TRUE(is_aligned(block, form.is_aligned ? align
                                                   : size > 8      ? 16
-                                                                  : 8))
+                                                                  : ALLOC_MALLOC_ALIGN))
                         << form.name << ", " << size;
                     EXPECT_GE(malloc_usable_size(block), size) << form.name;
                     EXPECT_TRUE(freed == 0 || freed == reinterpret_cast<uintptr_t>(block)) << form.name << ", " << size;

@@ -3,8 +3,8 @@
  * The functions of the C and POSIX standards under names of their own, usable beside the system's malloc. A block of this
  * surface is freed and resized by this surface only. liballoc_malloc.so offers the same under the standard names.
  *
- * Sizes and alignments are in bytes. A block has the alignment of any object that its size has room for: 8 up to 8 bytes,
- * 16 beyond; the functions that take an alignment give that. Size 0 behaves as 1. Size classes are four per doubling: a
+ * Sizes and alignments are in bytes. A block is aligned to 16, as max_align_t (in a library built with ALLOC_MALLOC_ALIGN=8, one of
+ * up to 8 bytes to 8); the functions that take an alignment give that. Size 0 behaves as 1. Size classes are four per doubling: a
  * block holds at most a quarter more than was asked for, page-exact above 512 KiB.
  *
  * Errors: NULL with errno ENOMEM when memory is short, or the size is above PTRDIFF_MAX or a product overflows; a failed
