@@ -24,6 +24,19 @@ class Page(unittest.TestCase):
         self.assertEqual(read["workloads"][0]["results"]["alloc"]["time"], [2, 1, 3])
         self.assertEqual(read["historyOfOtherMachines"], 2)
 
+    def test_every_group_says_what_it_does(self):
+        data = merged({"larson/a": {"alloc": [1]}, "list_walk/b": {"alloc": [1]}, "program/c": {"alloc_malloc": [1]},
+                       "other/d": {"alloc": [1]}})
+        groups = page.page_data(results.analyse(data), data, [], 0)["groups"]
+        self.assertTrue(groups["larson"].startswith("A server: sessions"))
+        self.assertTrue(groups["larson"].endswith("are gone."))
+        self.assertTrue(groups["list_walk"].startswith("A linked list"))
+        self.assertEqual((groups["program"], groups["other"]), (page.PROGRAMS, ""))
+
+    def test_every_workload_file_says_what_it_does(self):
+        for path in page.WORKLOADS.glob("*.cpp"):
+            self.assertRegex(page.describe(path.stem), r"^[A-Z].*\.$", path.name)
+
     def test_noise_is_told(self):
         shaky = {"w": {"alloc": [5, 10, 15], "system": [20, 20, 20]}}
         data = merged(shaky)

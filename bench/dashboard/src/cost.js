@@ -14,11 +14,12 @@ export function costSection(view) {
     const beside = view.beside ? counterMeasure(view.beside) : measures.memory;
     const panels = [...groupBy(view.workloads, (workload) => workload.group)].flatMap(([group, workloads]) => [
         element("h3", {}, group),
+        view.data.groups[group] ? element("p", {}, view.data.groups[group]) : null,
         element("div", { class: "charts pair" },
             element("div", { class: "chart" }, chart(view, group, workloads, measures.time)),
             element("div", { class: "chart" }, chart(view, group, workloads, beside))),
         folded(`Table of ${group}`, details(view, group, workloads)),
-    ]);
+    ].filter(Boolean));
     return [
         element("p", {}, "Medians with confidence intervals, further left is better. Time is per operation; peak memory " +
             "is the most that was resident, without the benchmark's own arrays. Axes are logarithmic. What stands beside the " +

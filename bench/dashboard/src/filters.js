@@ -5,8 +5,24 @@ import { swatch } from "./legend.js";
 
 const pause = 150; // milliseconds without a key, before the page is drawn again
 
-export function initialState(data) {
-    return { text: "", group: "", threads: "", beside: "", allocators: new Set(Object.keys(data.context.allocators)) };
+const texts = ["text", "group", "threads", "beside", "against"];
+
+// What the address says, so that a view can be sent to others: ?group=pair&against=mimalloc&without=system
+export function initialState(data, search) {
+    const address = new URLSearchParams(search);
+    const without = address.getAll("without");
+    return {
+        ...Object.fromEntries(texts.map((key) => [key, address.get(key) ?? ""])),
+        allocators: new Set(Object.keys(data.context.allocators).filter((name) => !without.includes(name))),
+    };
+}
+
+export function addressOf(data, state) {
+    const address = new URLSearchParams(texts.filter((key) => state[key]).map((key) => [key, state[key]]));
+    for (const name of Object.keys(data.context.allocators))
+        if (!state.allocators.has(name))
+            address.append("without", name);
+    return address.toString();
 }
 
 const unique = (values) => [...new Set(values)];

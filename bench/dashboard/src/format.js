@@ -31,11 +31,11 @@ export function count(value) {
     return String(value);
 }
 
-// A workload's name, shortened for an axis: churn/4000000/threads:1 is churn/4M.
+// A workload's name, shortened for an axis: churn/4000000/threads:1 is churn/4M, and with threads:2, churn/4M, 2 threads.
 export function label(workload, prefix = "") {
     const name = workload.family.replace(/\d{4,}/g, (number) => count(Number(number)));
     const rest = prefix && name.startsWith(`${prefix}/`) ? name.slice(prefix.length + 1) : name;
-    return workload.threads > 1 ? `${rest} ×${workload.threads}` : rest;
+    return workload.threads > 1 ? `${rest}, ${workload.threads} threads` : rest;
 }
 
 // Counters are bytes, but for those whose names say that they count something, or that they are nanoseconds.

@@ -10,7 +10,8 @@ export function isOurs(name, ours) {
     return name === ours || name.startsWith(`${ours}_`);
 }
 
-// state: {text, group, threads, allocators: Set, beside: a counter, or nothing for peak memory}
+// state: {text, group, threads, allocators: Set, beside: a counter, or nothing for peak memory, against: an allocator, or nothing
+// for the fastest of the others in each workload}
 export function select(data, state) {
     const text = state.text.toLowerCase();
     const workloads = data.workloads.filter((workload) =>
@@ -18,7 +19,8 @@ export function select(data, state) {
         (!state.group || workload.group === state.group) &&
         (!state.threads || workload.threads === Number(state.threads)));
     const allocators = Object.keys(data.context.allocators).filter((name) => state.allocators.has(name));
-    return { data, workloads, allocators, ours: data.ours, beside: state.beside };
+    const against = allocators.includes(state.against) ? state.against : "";
+    return { data, workloads, allocators, ours: data.ours, beside: state.beside, against };
 }
 
 // The library's own of the allocators that are shown. The first that was measured at a workload is whom its verdict is
@@ -27,10 +29,14 @@ export function surfaces(view) {
     return view.allocators.filter((name) => isOurs(name, view.ours));
 }
 
-// The fastest of the allocators shown, without the library's own.
-export function bestPeer(workload, view) {
+export function peersOf(view) {
+    return view.allocators.filter((name) => !isOurs(name, view.ours));
+}
+
+// Whom the verdict is against: the chosen one, or the fastest of the others that are shown.
+function bestPeer(workload, view, against) {
     const time = (name) => workload.results[name].time[0];
-    const peers = view.allocators.filter((name) => workload.results[name] && !isOurs(name, view.ours));
+    const peers = (against ? [against] : peersOf(view)).filter((name) => workload.results[name]);
     return peers.reduce((best, name) => (best === null || time(name) < time(best) ? name : best), null);
 }
 
@@ -40,11 +46,11 @@ export function judge([, low, high]) {
 }
 
 // [{workload, surface, peer, ratio, verdict}], the largest gain first; without those that we or all peers failed.
-export function judged(view, candidates = surfaces(view)) {
+export function judged(view, candidates = surfaces(view), against = view.against) {
     return view.workloads
         .map((workload) => {
             const surface = candidates.find((name) => workload.results[name]);
-            const peer = bestPeer(workload, view);
+            const peer = bestPeer(workload, view, against);
             const ratio = surface && peer && workload.ratios[surface][peer];
             return ratio ? { workload, surface, peer, ratio, verdict: judge(ratio) } : null;
         })
@@ -56,24 +62,23 @@ export function geometricMean(values) {
     return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
 }
 
-// What each surface is to who chooses an allocator, over all workloads: [{surface, count, time, worst, above, memory}].
-// time: the geometric mean of the ratios; above: how many are above the limit; memory: {allocator: the geometric mean of
-// peaks}, of workloads that the surface and every other allocator shown finished.
-export function overall(view) {
-    return surfaces(view).flatMap((surface) => {
-        const results = judged(view, [surface]);
-        if (!results.length)
-            return [];
-        const compared = view.allocators.filter((name) => name === surface || !isOurs(name, view.ours));
-        const peak = (workload, name) => workload.results[name]?.memory[0] ?? 0;
-        const common = view.workloads.filter((workload) => compared.every((name) => peak(workload, name) > 0));
-        return [{
-            surface, count: results.length, time: geometricMean(results.map(({ ratio }) => ratio[0])),
-            worst: results[results.length - 1], above: results.filter(({ ratio }) => ratio[0] > view.data.limit).length,
-            memory: Object.fromEntries(compared.filter(() => common.length).map((name) =>
-                [name, geometricMean(common.map((workload) => peak(workload, name)))])),
-        }];
-    });
+// One of the library's surfaces against one of the others, or against the best of them in each workload, over all workloads:
+// {count, time, worst, above, memory}. time and memory are geometric means of ratios, memory to the smallest peak; above is how
+// many ratios of time are above the limit. Null: they have no workload in common.
+export function headToHead(view, surface, against) {
+    const results = judged(view, [surface], against);
+    if (!results.length)
+        return null;
+    const peak = (workload, name) => workload.results[name]?.memory[0] ?? 0;
+    const peers = against ? [against] : peersOf(view);
+    const sizes = results.map(({ workload }) =>
+        [peak(workload, surface), Math.min(...peers.map((name) => peak(workload, name)).filter((size) => size > 0))])
+        .filter(([own, least]) => own > 0 && least < Infinity);
+    return {
+        count: results.length, time: geometricMean(results.map(({ ratio }) => ratio[0])), worst: results[results.length - 1],
+        above: results.filter(({ ratio }) => ratio[0] > view.data.limit).length,
+        memory: sizes.length ? geometricMean(sizes.map(([own, least]) => own / least)) : null,
+    };
 }
 
 // Map of key to items, in the order of the items.
@@ -101,7 +106,7 @@ export function overSize(view) {
     const sized = view.workloads.filter((workload) => workload.parameter);
     return curves(sized, (workload) => `${workload.series} ${workload.threads}`, (workload) => workload.parameter[1],
         (workload) => ({
-            title: workload.series.replace(/\/(\w+:)?\*/, "") + (workload.threads > 1 ? ` ×${workload.threads}` : ""),
+            title: workload.series.replace(/\/(\w+:)?\*/, "") + (workload.threads > 1 ? `, ${workload.threads} threads` : ""),
             label: workload.parameter[0] || "size",
         }));
 }

@@ -1,8 +1,9 @@
-// The verdict at a glance: how often we are faster or slower than the fastest other allocator, and by how much.
+// The verdict at a glance: how often we are faster or slower than the fastest other allocator, or than a chosen one, and by how
+// much.
 import { errorBars, figure, logarithmic, rows } from "./charts.js";
 import { element, folded, nothing, table } from "./dom.js";
 import * as format from "./format.js";
-import { geometricMean, isOurs, judged, overall, surfaces, verdicts } from "./model.js";
+import { geometricMean, headToHead, judged, peersOf, surfaces, verdicts } from "./model.js";
 import { colour } from "./theme.js";
 
 const rowHeight = 22;
@@ -12,16 +13,21 @@ export function verdictSection(view) {
     if (!results.length)
         return [nothing("Nothing to compare: no workload that is shown was finished by both alloc and another allocator.")];
     return [
+        element("p", { id: "whom" }, `${surfaces(view)[0]} against ${whom(view)}, in ${results.length} workloads:`),
         tiles(results),
-        summary(view),
-        element("p", {}, `Time of ${surfaces(view).join(", or where that was not measured of ")}, as a ratio to that of the ` +
-            "fastest other allocator that is shown: left of 1, it is faster. A verdict is claimed only where the whole " +
-            "confidence interval, drawn as a bar, lies on one side of 1."),
+        overview(view),
+        element("p", {}, `Time of ${surfaces(view).join(", or where that was not measured of ")}, as a ratio to that of ` +
+            `${view.against || "the fastest other allocator that is shown"}: left of 1, it is faster. A verdict is claimed only ` +
+            "where the whole confidence interval, drawn as a bar, lies on one side of 1."),
         legend(),
-        element("div", { class: "chart" }, chart(results)),
+        element("div", { class: "chart" }, chart(view, results)),
         folded("Table of the verdict", details(results)),
     ];
 }
+
+const whom = (view) => view.against || (peersOf(view).length > 1 ? `the fastest of ${listed(peersOf(view))}` : peersOf(view)[0]);
+
+const listed = (names) => `${names.slice(0, -1).join(", ")} and ${names[names.length - 1]}`;
 
 function tiles(results) {
     const count = (verdict) => results.filter((result) => result.verdict === verdict).length;
@@ -29,20 +35,32 @@ function tiles(results) {
     const named = (verdict) => tile(verdict, verdicts[verdict].text,
         element("span", { class: `verdict ${verdict}` }, verdicts[verdict].sign), ` ${count(verdict)}`);
     return element("ul", { class: "tiles" }, named("faster"), named("slower"), named("even"),
-        tile("", "geometric mean of the ratios", format.ratio(geometricMean(results.map((result) => result.ratio[0])))));
+        tile("", "of its time, the geometric mean", format.ratio(geometricMean(results.map((result) => result.ratio[0])))));
 }
 
-// By which who cannot change a program chooses: the drop-in has a row of its own.
-function summary(view) {
-    const peers = view.allocators.filter((name) => !isOurs(name, view.ours));
-    const memory = ({ memory: means }, name) => (name in means ? format.bytes(means[name]) : "-");
-    const columns = [{ title: "over all workloads", text: true }, { title: "workloads" }, { title: "ratio of time" },
-        { title: "worst" }, { title: "at", text: true }, { title: `above ${view.data.limit}` }, { title: "peak memory" },
-        ...peers.map((name) => ({ title: `of ${name}` }))];
-    return element("div", { id: "overall" }, table("Over all workloads, geometric means", columns, overall(view).map((row) => [
-        row.surface, String(row.count), format.ratio(row.time), format.ratio(row.worst.ratio[0]), row.worst.workload.name,
-        String(row.above), memory(row, row.surface), ...peers.map((name) => memory(row, name)),
-    ])));
+// A row for each of the others: a click makes the verdict one against it. By the second surface who cannot change a program chooses.
+function overview(view) {
+    const rivals = peersOf(view).length > 1 ? ["", ...peersOf(view)] : peersOf(view);
+    const columns = [{ title: "against", text: true },
+        ...surfaces(view).flatMap((name) => [{ title: `time of ${name}` }, { title: "worst" }, { title: `above ${view.data.limit}` },
+            { title: "memory" }])];
+    const cells = (numbers) => numbers === null ? ["-", "-", "-", "-"] : [
+        format.ratio(numbers.time), worst(numbers), `${numbers.above} of ${numbers.count}`,
+        numbers.memory === null ? "-" : format.ratio(numbers.memory)];
+    return element("div", { id: "overview" },
+        table("Over all workloads, geometric means of ratios", columns, rivals.map((against) => [
+            chooser(view, against), ...surfaces(view).flatMap((name) => cells(headToHead(view, name, against)))])),
+        element("p", { class: "muted" }, "Ratios of time and of peak memory, geometric means over all workloads that are shown and " +
+            "that both finished: below 1, alloc is faster, or smaller. The first row takes the best of the others in each workload anew."));
+}
+
+const worst = ({ worst: { ratio, workload } }) => element("span", { title: workload.name }, format.ratio(ratio[0]));
+
+function chooser(view, against) {
+    const button = element("button", { type: "button", "aria-pressed": String(view.against === against), value: against },
+        against || "the best of them");
+    button.addEventListener("click", () => view.choose({ against }));
+    return button;
 }
 
 function legend() {
@@ -54,7 +72,7 @@ function sign(verdict) {
     return element("span", { class: `verdict ${verdict}` }, `${verdicts[verdict].sign} ${verdicts[verdict].text}`);
 }
 
-function chart(results) {
+function chart(view, results) {
     const dataset = (name) => ({
         label: verdicts[name].text,
         data: results.flatMap(({ workload, surface, peer, ratio, verdict }, y) => verdict !== name ? [] : [{
@@ -68,7 +86,7 @@ function chart(results) {
     });
     const values = results.flatMap(({ ratio }) => ratio).concat(1);
     return figure({
-        caption: "Ratio of time to the fastest other allocator, by workload; logarithmic",
+        caption: `Ratio of time to ${view.against || "the fastest other allocator"}, by workload; logarithmic`,
         description: `Ratios of ${results.length} workloads, from ${format.ratio(results[0].ratio[0])} to ` +
             `${format.ratio(results[results.length - 1].ratio[0])}. The table below has all of them.`,
         height: results.length * rowHeight + 72,
@@ -98,9 +116,9 @@ function bothEnds(scale) {
 
 function details(results) {
     const columns = [{ title: "workload", text: true }, { title: "ours", text: true }, { title: "its time" },
-        { title: "best other", text: true }, { title: "its time" }, { title: "ratio" }, { title: "interval" },
+        { title: "against", text: true }, { title: "its time" }, { title: "ratio" }, { title: "interval" },
         { title: "verdict", text: true }];
-    return table("Ratio to the best other allocator", columns, results.map(({ workload, surface, peer, ratio, verdict }) => [
+    return table("Ratio of time, by workload", columns, results.map(({ workload, surface, peer, ratio, verdict }) => [
         workload.name, surface, format.time(workload.results[surface].time[0]), peer, format.time(workload.results[peer].time[0]),
         format.ratio(ratio[0]), format.range(ratio, format.ratio), sign(verdict),
     ]));

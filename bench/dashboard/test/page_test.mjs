@@ -131,27 +131,71 @@ test("the verdict is that of the measurements, losses included", async () => {
     assert.ok(Math.abs(parseFloat(tiles[3]) - mean) < 0.02, tiles[3]);
 });
 
-test("each surface of the library is summed up over all workloads", async () => {
+const geometricMean = (values) => Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+
+test("each surface of the library is held against the best of the others, and against each", async () => {
     const { page } = await open();
-    const rows = await page.locator("#overall tbody tr").all();
+    const rows = await page.locator("#overview tbody tr").all();
     const cells = await Promise.all(rows.map((row) => row.locator("th, td").allTextContents()));
-    assert.deepEqual(cells.map(([name]) => name), ["alloc", "alloc_malloc"]);
-    const times = Object.entries(medians("quiet"));
-    for (const [name, count, mean, worst, where, above, ...memory] of cells) {
-        const ratios = times.filter(([, row]) => row[name]).map(([workload, { alloc, alloc_malloc: dropIn, ...others }]) =>
-            [(name === "alloc" ? alloc : dropIn) / Math.min(...Object.values(others)), workload]);
-        const largest = ratios.reduce((most, pair) => (pair[0] > most[0] ? pair : most));
-        assert.equal(Number(count), ratios.length);
-        const sum = ratios.reduce((total, [ratio]) => total + Math.log(ratio), 0);
-        assert.equal(mean, Math.exp(sum / ratios.length).toFixed(2));
-        assert.deepEqual([worst, where], [largest[0].toFixed(2), largest[1]]);
-        assert.equal(Number(above), ratios.filter(([ratio]) => ratio > 1.05).length);
-        assert.equal(memory.length, allocators.length - 1);
-        assert.ok(memory.every((cell) => cell.endsWith(" MiB")), memory);
-    }
+    const peers = allocators.filter((name) => !name.startsWith("alloc"));
+    assert.deepEqual(cells.map(([name]) => name), ["the best of them", ...peers]);
+    const times = Object.values(medians("quiet"));
+    cells.forEach(([name, ...numbers], row) => ["alloc", "alloc_malloc"].forEach((surface, index) => {
+        const ratios = times.map(({ alloc, alloc_malloc: dropIn, ...others }) =>
+            (surface === "alloc" ? alloc : dropIn) / (row === 0 ? Math.min(...Object.values(others)) : others[name]))
+            .filter((ratio) => ratio > 0);
+        const [mean, worst, above, memory] = numbers.slice(4 * index, 4 * index + 4);
+        assert.equal(mean, geometricMean(ratios).toFixed(2), name);
+        assert.equal(worst, Math.max(...ratios).toFixed(2), name);
+        assert.equal(above, `${ratios.filter((ratio) => ratio > 1.05).length} of ${ratios.length}`, name);
+        assert.ok(memory > 0.8 && memory < 1.25, `${name}: ${memory}`);
+    }));
     await page.uncheck("#filters input[value=alloc]");
     assert.deepEqual([...new Set(await column(page, "verdict", 2))], ["alloc_malloc"]);
-    assert.equal(await page.locator("#overall tbody tr").count(), 1);
+    assert.equal(await page.locator("#overview thead th").count(), 5);
+});
+
+test("one click makes the verdict one against a single allocator, and the page says against whom", async () => {
+    const { page, complaints } = await open();
+    assert.match(await page.textContent("#whom"), /^alloc against the fastest of system, jemalloc, mimalloc and tcmalloc, in \d+ workloads:$/);
+    await page.click("#overview button[value=mimalloc]");
+    assert.match(await page.textContent("#whom"), /^alloc against mimalloc, in \d+ workloads:$/);
+    assert.deepEqual([...new Set(await column(page, "verdict", 4))], ["mimalloc"]);
+    const [names, ratios, times] = [await column(page, "verdict", 1), await column(page, "verdict", 6), medians("quiet")];
+    names.forEach((name, row) => {
+        const { alloc, alloc_malloc: dropIn, mimalloc } = times[name];
+        assert.equal(ratios[row], ((alloc ?? dropIn) / mimalloc).toFixed(2), name);
+    });
+    assert.equal(await page.evaluate(() => document.activeElement.value), "mimalloc", "the keyboard stays where it was");
+    await page.uncheck("#filters input[value=mimalloc]");
+    assert.match(await page.textContent("#whom"), /^alloc against the fastest of system, jemalloc and tcmalloc,/);
+    assert.deepEqual(complaints, []);
+});
+
+test("the address has the view: who opens it sees the same", async () => {
+    const { page, complaints } = await open();
+    await page.selectOption("#filter-group", "batch");
+    await page.fill("#filter-text", "fifo");
+    await page.click("#overview button[value=jemalloc]");
+    await page.selectOption("#filter-beside", "page_faults");
+    await page.uncheck("#filters input[value=tcmalloc]");
+    await page.waitForFunction(() => location.search.includes("text=fifo"));
+    const seen = () => Promise.all([text(page, "#whom"), column(page, "verdict", 1), column(page, "verdict", 6), text(page, "figcaption")]);
+    const before = await seen();
+    await page.goto(`${page.url()}#cost`);
+    await page.reload();
+    assert.deepEqual(await seen(), before);
+    assert.equal(await page.inputValue("#filter-text"), "fifo");
+    assert.equal(await page.isChecked("#filters input[value=tcmalloc]"), false);
+    assert.match(page.url(), /#cost$/);
+    assert.deepEqual(complaints.filter((line) => !line.startsWith("asked for")), []);
+});
+
+test("every group says what it does, where it stands", async () => {
+    const { page } = await open();
+    for (const [group, start] of [["batch", "A batch of 32-byte objects"], ["list_walk", "A linked list"], ["program", "Real programs"]])
+        assert.ok((await page.locator(`#cost h3:text-is("${group}") + p`).textContent()).startsWith(start), group);
+    assert.ok((await text(page, "#size h3, #threads h3")).every((title) => !title.includes("×")));
 });
 
 test("under every chart there is a table", async () => {
@@ -264,7 +308,7 @@ test("the raw data can be downloaded", async () => {
 test("everything can be reached and read by keyboard", async () => {
     const { page } = await open();
     const reached = [];
-    for (let presses = 0; presses < 28; presses++) {
+    for (let presses = 0; presses < 36; presses++) {
         await page.keyboard.press("Tab");
         reached.push(await page.evaluate(() => document.activeElement.id || document.activeElement.value ||
             document.activeElement.getAttribute("href") || document.activeElement.tagName));
@@ -350,6 +394,9 @@ test("on a phone nothing is wider than the screen", async () => {
         const box = await canvas.boundingBox();
         assert.ok(box.width > 300 && box.x + box.width <= 390, await canvas.getAttribute("aria-label"));
     }
+    const top = async (selector) => (await page.locator(selector).boundingBox()).y;
+    assert.ok(await top("#whom") < 844, "the verdict is on the first screen");
+    assert.ok(await top("#filters") > await top("#verdict") && await top("#filters") < await top("#cost"), "then the filters");
     await page.locator("#verdict summary").tap();
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390, "with a table open");
     await page.screenshot({ path: join(ARTIFACTS, "phone.png"), fullPage: true });
