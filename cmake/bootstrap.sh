@@ -19,6 +19,7 @@ test_wants='gtest/gtest.h=libgtest-dev benchmark/benchmark.h=libbenchmark-dev ab
     clang-tidy-14=clang-tidy clang-format-14=clang-format spin=spin valgrind=valgrind
     node=nodejs npm=npm chromium=chromium rustc=rustc
     clang++-14=clang-14 sqlite3=sqlite3 redis-server=redis-server redis-benchmark=redis-tools /usr/sbin/nginx=nginx-light
+    musl-gcc=musl-tools ld.lld=lld make=make
     git=git /usr/bin/shasum=perl ruby=ruby vim=vim
     aarch64-linux-gnu-gcc=gcc-aarch64-linux-gnu /usr/aarch64-linux-gnu/include/stdio.h=libc6-dev-arm64-cross'
 bench_wants='gtest/gtest.h=libgtest-dev benchmark/benchmark.h=libbenchmark-dev jemalloc/jemalloc.h=libjemalloc-dev

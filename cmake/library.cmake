@@ -35,6 +35,20 @@ if(ALLOC_THREADS)
     find_package(Threads REQUIRED)
 endif()
 
+# Thread-local variables: glibc keeps room for those of libraries that are loaded late; musl refuses to load such libraries, and
+# has descriptors, which cost a call.
+include(CheckCCompilerFlag)
+include(CheckSymbolExists)
+check_symbol_exists(__GLIBC__ "limits.h" ALLOC_HAVE_GLIBC)
+if(ALLOC_HAVE_GLIBC)
+    set(tls -ftls-model=initial-exec)
+else()
+    check_c_compiler_flag(-mtls-dialect=gnu2 ALLOC_HAVE_TLS_DESCRIPTORS)
+    if(ALLOC_HAVE_TLS_DESCRIPTORS)
+        set(tls -mtls-dialect=gnu2)
+    endif()
+endif()
+
 # No jump tables: the proof of loop-freedom follows every edge of a function's graph. The fast paths are written for
 # -O2; -O3 would only make them longer. No vectors of two words: a free stores two, and packing them first costs more.
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES) # of a project that includes this one
@@ -49,8 +63,7 @@ function(alloc_add_objects name)
         ALLOC_THREADS=$<BOOL:${ALLOC_THREADS}> ALLOC_DEBUG=$<BOOL:${ALLOC_DEBUG}>
         ALLOC_MALLOC_ALIGN=${ALLOC_MALLOC_ALIGN})
     target_compile_options(${name} PRIVATE
-        -fno-plt -fno-semantic-interposition -ftls-model=initial-exec -fno-jump-tables
-        -fno-tree-slp-vectorize
+        -fno-plt -fno-semantic-interposition ${tls} -fno-jump-tables -fno-tree-slp-vectorize
         ${optimization} $<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:-O2>
         $<$<BOOL:${PROJECT_IS_TOP_LEVEL}>:-Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes>)
 endfunction()
@@ -77,6 +90,12 @@ function(alloc_add_archive target)
         DEPENDS ${ARGN} COMMENT "Making one object of ${target}")
     set_source_files_properties("${whole}" PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
     add_library(${target} STATIC "${whole}")
+    # Makefiles know of an object's rule in its own target alone.
+    foreach(objects IN ITEMS alloc_objects alloc_valgrind_objects alloc_no_fork_objects alloc_malloc_objects)
+        if(TARGET ${objects})
+            add_dependencies(${target} ${objects})
+        endif()
+    endforeach()
 endfunction()
 
 set(static_objects $<TARGET_OBJECTS:alloc_objects> $<TARGET_OBJECTS:alloc_valgrind_objects>)

@@ -42,8 +42,9 @@ _Static_assert(sizeof(struct heap) <= HEAP_ALIGN, "a heap is found from its bins
 extern struct heap heap_none, heap_late;
 
 #if ALLOC_THREADS
-/* The bins of the calling thread's heap. Initial-exec and one word: found with one instruction, and dlopen never fails for want of static thread-local space. */
-extern _Thread_local struct bin *own_bins __attribute__((tls_model("initial-exec")));
+/* The bins of the calling thread's heap. One word: found with one instruction in static thread-local
+ * space, where dlopen never fails for want of it (with glibc; else see library.cmake). */
+extern _Thread_local struct bin *own_bins;
 #else
 extern struct bin *own_bins;
 #endif

@@ -14,7 +14,6 @@
 #if ALLOC_THREADS
 #include "os/os_linux_fork.h"
 
-#include <linux/futex.h>
 #include <pthread.h>
 #include <sys/syscall.h>
 #if __has_include(<sys/single_threaded.h>)
@@ -220,19 +219,22 @@ void os_huge_pages(void *start, size_t size, bool wanted)
 #if ALLOC_THREADS
 
 /* A thread is known by the address of this, so that it is the same thread in a forked child. */
-static _Thread_local uint64_t identity __attribute__((tls_model("initial-exec")));
+static _Thread_local uint64_t identity;
 
 static uintptr_t self(void) { return (uintptr_t)&identity; }
 
 #define OTHERS_WAIT ((uintptr_t)1)
 
+/* As in <linux/futex.h>, which some C libraries, musl among them, leave to a package of its own. */
+enum futex_operation { FUTEX_WAIT_PRIVATE = 128, FUTEX_WAKE_PRIVATE = 129 };
+
 /* A lock whose holder is set by the same instruction that takes it. With a pthread mutex, a signal handler could not tell
  * whether the thread it interrupted has the lock. After "Futexes Are Tricky", Ulrich Drepper, 2011. */
-static void futex(struct os_lock *lock, int operation, uint32_t value)
+static void futex(struct os_lock *lock, enum futex_operation operation, uint32_t value)
 {
     uint32_t *half = (uint32_t *)&lock->holder + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__); /* with the lowest bit */
     KEEP_ERRNO;
-    syscall(SYS_futex, half, operation | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
+    syscall(SYS_futex, half, operation, value, NULL, NULL, 0);
 }
 
 static bool lock_try(struct os_lock *lock, uintptr_t holder)
@@ -250,7 +252,7 @@ static __attribute__((noinline)) void lock_wait(struct os_lock *lock)
         if (holder != 0 &&
             (holder == waited || atomic_compare_exchange_strong_explicit(&lock->holder, &holder, waited,
                                                                          memory_order_relaxed, memory_order_relaxed)))
-            futex(lock, FUTEX_WAIT, (uint32_t)waited);
+            futex(lock, FUTEX_WAIT_PRIVATE, (uint32_t)waited);
     }
 }
 
@@ -273,7 +275,7 @@ void os_register_fork(void)
 {
     OS_SMALL_STATE static pthread_once_t once = PTHREAD_ONCE_INIT;
     /* Volatile, because pthread_once is declared not to come back here; by os_linux_fork.c it does. */
-    static _Thread_local volatile bool is_inside __attribute__((tls_model("initial-exec")));
+    static _Thread_local volatile bool is_inside;
     if (is_inside)
         return;
     is_inside = true;
@@ -302,7 +304,7 @@ void os_lock_acquire(struct os_lock *lock)
 void os_lock_release(struct os_lock *lock)
 {
     if (atomic_exchange_explicit(&lock->holder, 0, memory_order_release) & OTHERS_WAIT)
-        futex(lock, FUTEX_WAKE, 1);
+        futex(lock, FUTEX_WAKE_PRIVATE, 1);
 }
 
 bool os_lock_begin_fork(struct os_lock *lock)

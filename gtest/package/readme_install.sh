@@ -4,6 +4,7 @@
 set -eu
 cmake=$1 cc=$2 source=$3 work=$4
 rm -rf "$work"
+command -v make >/dev/null && export CMAKE_GENERATOR="Unix Makefiles" # what CMake takes by itself
 mkdir -p "$work/parent"
 "$cmake" -S "$source" -B "$work/build" -DALLOC_TESTS=OFF -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER="$cc" >/dev/null
 "$cmake" --build "$work/build" --parallel 2 >/dev/null
