@@ -10,7 +10,7 @@ use std::thread;
 #[global_allocator]
 static GLOBAL: alloc::Alloc = alloc::Alloc;
 
-extern "C" {
+unsafe extern "C" {
     fn alloc_good_size_aligned(size: usize, align: usize) -> usize;
     fn alloc_realloc_aligned(ptr: *mut u8, old_size: usize, new_size: usize, align: usize) -> *mut u8;
 }
