@@ -24,7 +24,7 @@ inline std::vector<size_t> edge_sizes()
 }
 
 // What any object of a size may need.
-inline size_t object_align(size_t size) { return size > 8 ? 16 : ALLOC_MALLOC_ALIGN; }
+inline size_t object_align(size_t size) { return std::max<size_t>(ALLOC_MALLOC_ALIGN, size > 8 ? 16 : 8); }
 
 // A block of the surface as a request of the sized one, which knows what such a block holds.
 inline Request object(size_t size) { return {size, object_align(size)}; }

@@ -35,7 +35,7 @@ class Page(unittest.TestCase):
 
     def test_every_workload_file_says_what_it_does(self):
         for path in page.WORKLOADS.glob("*.cpp"):
-            self.assertRegex(page.describe(path.stem), r"^[A-Z].*\.$", path.name)
+            self.assertRegex(page.describe(path.stem), r"^[A-Z0-9].*\.$", path.name)
 
     def test_noise_is_told(self):
         shaky = {"w": {"alloc": [5, 10, 15], "system": [20, 20, 20]}}

@@ -2,6 +2,7 @@
 // library's own allocations are freed by it, and what was there before it does no harm.
 #include "dropin.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <dlfcn.h>
@@ -34,7 +35,7 @@ TEST(Malloc, EveryFunctionIsTheLibrarys)
 {
     const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
     for (size_t size : sizes) {
-        const size_t align = size > 8 ? 16 : ALLOC_MALLOC_ALIGN;
+        const size_t align = std::max<size_t>(ALLOC_MALLOC_ALIGN, size > 8 ? 16 : 8);
         const struct {
             const char *name;
             void *block;
