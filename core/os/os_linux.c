@@ -204,7 +204,9 @@ bool os_move(void *from, size_t size, void *to, size_t new_size, bool *lost)
         return false;
     /* Extended in the same step, or it would be two mappings from then on, which cannot be moved again. */
     bool moved = mremap(from, size, new_size, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED;
-    *lost = moved ? !map_over(from, size) : !map_over(to, new_size);
+    /* Between the two calls the place is free for anybody: a thread's stack that came there must not be mapped over. */
+    bool is_taken;
+    *lost = moved ? !map_if_free(from, size, PROT_READ | PROT_WRITE, &is_taken) : !map_over(to, new_size);
     return moved;
 }
 
