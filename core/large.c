@@ -146,7 +146,7 @@ void large_free(void *p, size_t size, size_t align)
 
 /* ---- resizing ------------------------------------------------------------------------------------------------------------ */
 
-/* Makes memory free again. */
+/* Makes memory free again. What is lost is the system's, which may give it to anybody: nothing is kept of it. */
 static void leave(char *p, size_t run, bool is_clean, bool is_lost)
 {
     if (!is_clean && !is_lost) {
@@ -155,7 +155,7 @@ static void leave(char *p, size_t run, bool is_clean, bool is_lost)
     }
     memory_discharge(run);
     if (is_lost)
-        pages_give_lost(SPACE_BLOCKS, p, run);
+        reservation_lose(SPACE_BLOCKS, run);
     else
         pages_give_clean(SPACE_BLOCKS, p, run);
 }

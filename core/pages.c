@@ -456,13 +456,8 @@ void pages_give_clean(enum space space, void *start, size_t size)
         put(space, start, size, (struct kind){.state = CLEAN});
 }
 
-void pages_give_lost(enum space space, void *start, size_t size)
-{
-    reservation_lose(space, size);
-    put(space, start, size, (struct kind){.state = RELEASED});
-}
-
-/* Unmaps clean memory, about as much as is wanted at a time. 0: there is none, or the system refuses. */
+/* Unmaps clean memory, about as much as is wanted at a time. 0: there is none, or the system refuses. Not what a window begins
+ * with: reservations begin at windows, and so none can come over a released run, which is still in the lists. */
 static size_t release_clean(enum space space, size_t wanted)
 {
     const struct index *index = &spaces[space].indexes[CLEAN][BY_SIZE];
@@ -471,17 +466,21 @@ static size_t release_clean(enum space space, size_t wanted)
     lock(space);
     unsigned row = index->rows == 0 ? 0 : (unsigned)log2_floor(index->rows);
     unit_id id = index->rows == 0 ? 0 : index->first[row][log2_floor(index->columns[row])];
-    if (units > units_of(space, id))
-        units = units_of(space, id);
-    bool taken = id != 0 && cut(space, id, 0, units, &missing);
+    uint32_t skipped = id % WINDOW_UNITS == 0, end = (uint32_t)WINDOW_UNITS - id % WINDOW_UNITS;
+    if (end > units_of(space, id))
+        end = units_of(space, id);
+    if (units > end - skipped)
+        units = end - skipped;
+    bool taken = id != 0 && units != 0 && cut(space, id, skipped, units, &missing);
     unlock(space);
     if (missing != 0)
         (void)units_provide(space, missing);
     if (!taken)
         return 0;
+    char *start = unit_address(id + skipped);
     size_t size = (size_t)units << UNIT_SHIFT;
-    bool released = reservation_release(space, unit_address(id), size);
-    put(space, unit_address(id), size, (struct kind){.state = released ? RELEASED : CLEAN});
+    bool released = reservation_release(space, start, size);
+    put(space, start, size, (struct kind){.state = released ? RELEASED : CLEAN});
     return released ? size : 0;
 }
 

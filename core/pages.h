@@ -29,8 +29,6 @@ bool pages_take_at(enum space space, char *start, size_t size, bool *zero);
 void pages_give(enum space space, void *start, size_t size);
 /* The same for memory that has no pages and is not charged; nothing, if size is 0. */
 void pages_give_clean(enum space space, void *start, size_t size);
-/* The same for addresses that are not reserved any more. */
-void pages_give_lost(enum space space, void *start, size_t size);
 
 /* Gives some of what has been dirty longest back to the system, where that is long enough. In all spaces, a step each; for slow
  * paths of any kind. */
