@@ -2,7 +2,7 @@
 // resizes and frees whoever's they are, options at their ends, a system that refuses. Whatever happens: no block has another's bytes, a
 // block that could not be resized is as it was, the engine's structures are whole, and in the end all memory is free.
 #include "os_faults.h"
-#include "support.h"
+#include "shared_block.h"
 #include "white_box.h"
 
 #include <atomic>
@@ -13,18 +13,10 @@ namespace
 
 using namespace support;
 
-// A table of blocks that all threads replace. Who has claimed an entry may use its block.
-struct Entry {
-    std::atomic<bool> is_claimed{false};
-    void *block = nullptr;
-    Request request = {0, 0};
-    uint64_t mark = 0;
-};
-
 // How large blocks are: as programs have them, or one kind of slab or block above all.
 struct Sizes {
     const char *name;
-    size_t count;       // of entries
+    size_t count;       // in the table
     size_t least, most; // bytes
     size_t steps;       // of each thread
 };
@@ -37,24 +29,16 @@ constexpr Sizes all_sizes[] = {
 
 std::ostream &operator<<(std::ostream &out, const Sizes &sizes) { return out << sizes.name; }
 
-class Storm : public testing::TestWithParam<Sizes>
+class AnyConditions : public testing::TestWithParam<Sizes>
 {
   protected:
     // Alike at all scales.
     Request any_request(Random &random) const
     {
-        const size_t scale = GetParam().least
-                             << random.below(std::max<size_t>(1, log2(GetParam().most / GetParam().least)));
+        const size_t scale = GetParam().least << random.below(
+                                 std::max<size_t>(1, engine_log2_floor(GetParam().most / GetParam().least)));
         const size_t size = std::min(scale + random.below(scale + 1), GetParam().most);
         return {size, random.one_in(2) ? 0 : size_t{1} << random.below(random.one_in(100) ? 22 : 13)};
-    }
-
-    static size_t log2(size_t n)
-    {
-        size_t log = 0;
-        while (n >>= 1)
-            log++;
-        return log;
     }
 
     // What the system refuses, the test framework cannot have either.
@@ -67,15 +51,7 @@ class Storm : public testing::TestWithParam<Sizes>
         return right;
     }
 
-    static void keep(Entry &entry, void *block, Request request, Random &random)
-    {
-        entry.block = block;
-        entry.request = request;
-        entry.mark = random.next();
-        fill_edges(block, request.size, entry.mark);
-    }
-
-    void take(Entry &entry, Random &random)
+    void take(SharedBlock &place, Random &random)
     {
         const Request request = any_request(random);
         const bool zeroed = random.one_in(8);
@@ -84,39 +60,28 @@ class Storm : public testing::TestWithParam<Sizes>
             return;
         ASSERT_TRUE(is_right(is_aligned(block, promised_align(request)))) << request;
         ASSERT_TRUE(is_right(!zeroed || is_zero(block, 0, request.size))) << request;
-        keep(entry, block, request, random);
+        place.keep(block, request, random);
     }
 
-    void change(Entry &entry, Random &random)
+    void change(SharedBlock &place, Random &random)
     {
-        const size_t size = any_request(random).size, kept = std::min({entry.request.size, size, edge});
-        void *block = resize(entry.block, entry.request, size);
+        const size_t size = any_request(random).size, kept = std::min({place.request.size, size, edge});
+        void *block = resize(place.block, place.request, size);
         if (block == nullptr)
             return;
-        ASSERT_TRUE(is_right(holds(block, kept, entry.mark))) << entry.request << " to " << size;
-        keep(entry, block, {size, entry.request.align}, random);
+        ASSERT_TRUE(is_right(place.was_kept_in(block, kept))) << place.request << " to " << size;
+        place.keep(block, {size, place.request.align}, random);
     }
 
-    static void give(Entry &entry)
+    void step(SharedBlock &place, Random &random)
     {
-        release(entry.block, entry.request);
-        entry.block = nullptr;
-    }
-
-    void step(Random &random)
-    {
-        Entry &entry = entries[random.below(entries.size())];
-        if (entry.is_claimed.exchange(true, std::memory_order_acquire))
-            return;
-        ASSERT_TRUE(is_right(entry.block == nullptr || holds_edges(entry.block, entry.request.size, entry.mark)))
-            << entry.request;
-        if (entry.block == nullptr)
-            take(entry, random);
+        ASSERT_TRUE(is_right(place.is_intact())) << place.request;
+        if (place.block == nullptr)
+            take(place, random);
         else if (random.one_in(8))
-            change(entry, random);
+            change(place, random);
         else
-            give(entry);
-        entry.is_claimed.store(false, std::memory_order_release);
+            place.give();
     }
 
     // Now and then many in a row are freed, so that slabs and runs become empty, or all memory that can be is given back.
@@ -124,7 +89,7 @@ class Storm : public testing::TestWithParam<Sizes>
     {
         Random random(stream);
         for (size_t i = 0; i < repetitions(GetParam().steps) && !HasFatalFailure(); i++) {
-            step(random);
+            table[random.below(table.size())].use_if_free([&](SharedBlock &place) { step(place, random); });
             if (random.one_in(4000))
                 free_some(random);
             if (random.one_in(8000))
@@ -138,15 +103,9 @@ class Storm : public testing::TestWithParam<Sizes>
 
     void free_some(Random &random)
     {
-        const size_t start = random.below(entries.size()), count = random.below(entries.size());
-        for (size_t i = 0; i < count; i++) {
-            Entry &entry = entries[(start + i) % entries.size()];
-            if (entry.is_claimed.exchange(true, std::memory_order_acquire))
-                continue;
-            if (entry.block != nullptr)
-                give(entry);
-            entry.is_claimed.store(false, std::memory_order_release);
-        }
+        const size_t start = random.below(table.size()), count = random.below(table.size());
+        for (size_t i = 0; i < count; i++)
+            table[(start + i) % table.size()].use_if_free([](SharedBlock &place) { place.give(); });
     }
 
     static size_t one_of(Random &random, std::initializer_list<size_t> values)
@@ -174,7 +133,7 @@ class Storm : public testing::TestWithParam<Sizes>
     // A thread in each place, and then another one in its place.
     void storm()
     {
-        static constexpr size_t places = ALLOC_THREADS ? 6 : 1, lives = 4;
+        static constexpr size_t places = 6, lives = 4;
         if (!ALLOC_THREADS)
             return work(1);
         std::vector<std::thread> threads;
@@ -188,10 +147,10 @@ class Storm : public testing::TestWithParam<Sizes>
     }
 
     std::atomic<bool> system_refuses{false};
-    std::vector<Entry> entries{GetParam().count};
+    std::vector<SharedBlock> table{GetParam().count};
 };
 
-TEST_P(Storm, LosesNothing)
+TEST_P(AnyConditions, LoseNothing)
 {
     (void)seed();
     expect_in_child([this] {
@@ -199,16 +158,12 @@ TEST_P(Storm, LosesNothing)
         set_any_options(random);
         storm();
         os_faults_disarm();
-        for (Entry &entry : entries)
-            if (entry.block != nullptr)
-                give(entry);
-        while (alloc_purge() != 0)
-            ;
-        engine_validate();
-        EXPECT_TRUE(engine_memory_is_accounted());
+        for (SharedBlock &place : table)
+            place.give();
+        EXPECT_TRUE(engine_all_is_free());
     });
 }
 
-INSTANTIATE_TEST_SUITE_P(, Storm, testing::ValuesIn(all_sizes), testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(, AnyConditions, testing::ValuesIn(all_sizes), testing::PrintToStringParamName());
 
 } // namespace

@@ -1,6 +1,7 @@
 // Threads: frees by owners and by others in every order, against a model where one thread runs at a time and against
 // contents where all do; and what others free serves again, also when its owner is gone.
 #include "shadow.h"
+#include "shared_block.h"
 #include "support.h"
 #include "worker.h"
 
@@ -84,41 +85,28 @@ INSTANTIATE_TEST_SUITE_P(Of, Interleaving, testing::Values(1, 2, 3, 8), testing:
 
 // ---- all at once --------------------------------------------------------------------------------------------------
 
-// A table of blocks that all threads replace. Whoever has claimed an entry may use its block.
+// A table of blocks that all threads replace.
 class Storm : public testing::TestWithParam<size_t>
 {
   protected:
-    struct Entry {
-        std::atomic<bool> is_claimed{false};
-        void *ptr = nullptr;
-        Request request = {0, 0};
-        uint64_t mark = 0;
-    };
-
-    // Frees or resizes what an entry holds, and puts something there again, at most half of the time.
-    static void replace(Entry &entry, Random &random, Request next)
+    // Frees or resizes what a place holds, and puts something there again, at most half of the time.
+    static void replace(SharedBlock &place, Random &random, Request next)
     {
-        if (entry.ptr != nullptr) {
-            ASSERT_TRUE(holds_edges(entry.ptr, entry.request.size, entry.mark)) << entry.request;
-            if (random.one_in(8)) {
-                const size_t kept = std::min({entry.request.size, next.size, edge});
-                entry.ptr = resize(entry.ptr, entry.request, next.size);
-                ASSERT_TRUE(holds(entry.ptr, kept, entry.mark)) << entry.request << " to " << next.size;
-                next.align = entry.request.align;
-            } else {
-                release(entry.ptr, entry.request);
-                entry.ptr = nullptr;
-            }
+        ASSERT_TRUE(place.is_intact()) << place.request;
+        if (place.block != nullptr && random.one_in(8)) {
+            const size_t kept = std::min({place.request.size, next.size, edge});
+            void *resized = resize(place.block, place.request, next.size);
+            ASSERT_NE(resized, nullptr) << next;
+            ASSERT_TRUE(place.was_kept_in(resized, kept)) << place.request << " to " << next.size;
+            place.keep(resized, {next.size, place.request.align}, random);
+            return;
         }
-        if (entry.ptr == nullptr) {
-            if (random.one_in(2))
-                return;
-            entry.ptr = allocate(next);
-        }
-        ASSERT_NE(entry.ptr, nullptr) << next;
-        entry.request = next;
-        entry.mark = random.next();
-        fill_edges(entry.ptr, next.size, entry.mark);
+        place.give();
+        if (random.one_in(2))
+            return;
+        void *block = allocate(next);
+        ASSERT_NE(block, nullptr) << next;
+        place.keep(block, next, random);
     }
 
     // An eighth of the table is a thread's own, so that both kinds of frees are common.
@@ -127,16 +115,15 @@ class Storm : public testing::TestWithParam<size_t>
         Random random(number);
         for (size_t step = 0; step < repetitions(1500000 / (1 + GetParam() / 512)) && !HasFatalFailure(); step++) {
             const size_t own = table.size() / 8;
-            Entry &entry =
+            SharedBlock &any =
                 random.one_in(2) ? table[number * own + random.below(own)] : table[random.below(table.size())];
-            if (entry.is_claimed.exchange(true, std::memory_order_acquire))
-                continue;
-            replace(entry, random, random.one_in(4) ? random.request() : Request{GetParam(), 0});
-            entry.is_claimed.store(false, std::memory_order_release);
+            any.use_if_free([&](SharedBlock &place) {
+                replace(place, random, random.one_in(4) ? random.request() : Request{GetParam(), 0});
+            });
         }
     }
 
-    std::vector<Entry> table{8192};
+    std::vector<SharedBlock> table{8192};
 };
 
 TEST_P(Storm, KeepsContents)
@@ -147,11 +134,10 @@ TEST_P(Storm, KeepsContents)
         threads.emplace_back([this, number] { run(number); });
     for (std::thread &thread : threads)
         thread.join();
-    for (Entry &entry : table)
-        if (entry.ptr != nullptr) {
-            EXPECT_TRUE(holds_edges(entry.ptr, entry.request.size, entry.mark)) << entry.request;
-            release(entry.ptr, entry.request);
-        }
+    for (SharedBlock &place : table) {
+        EXPECT_TRUE(place.is_intact()) << place.request;
+        place.give();
+    }
 }
 
 // Slabs of many slots and of few, and large blocks.

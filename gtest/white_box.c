@@ -7,6 +7,8 @@
 #include "pages.h"
 #include "pool.h"
 
+#include <alloc/alloc_std.h>
+
 #include <stdio.h>
 
 /* ---- arithmetic -------------------------------------------------------------------------------------------------- */
@@ -240,6 +242,14 @@ bool engine_memory_is_accounted(void)
     }
     charged += reservation_reserved(SPACE_META) - reservation_left(SPACE_META);
     return is_same("charged", atomic_load(&memory_counts.charged), charged) && is_accounted;
+}
+
+bool engine_all_is_free(void)
+{
+    while (alloc_purge() != 0)
+        continue;
+    engine_validate();
+    return engine_memory_is_accounted();
 }
 
 /* ---- heaps ------------------------------------------------------------------------------------------------------- */

@@ -113,6 +113,8 @@ size_t engine_committed_bytes(void);
 /* Whether the counts of memory are what regions, pools, large blocks and metadata come to; prints the difference. Takes
  * metadata for good. Nobody may be using anything. */
 bool engine_memory_is_accounted(void);
+/* Gives back all that can be, and validates what is left: the same answer. */
+bool engine_all_is_free(void);
 
 /* ---- heaps ------------------------------------------------------------------------------------------------------- */
 
