@@ -27,6 +27,8 @@ static void *fail(int error)
 
 /* ---- sizes -------------------------------------------------------------------------------------------------------- */
 
+_Static_assert(ALLOC_MALLOC_ALIGN == 16 || ALLOC_MALLOC_ALIGN == 8, "ALLOC_MALLOC_ALIGN is 16 or 8");
+
 /* What any object may need, as the mask that rounds up to it; built with ALLOC_MALLOC_ALIGN=8, any object of the size. */
 HOT size_t object_mask(size_t size) { return size > 8 ? 15 : ALLOC_MALLOC_ALIGN - 1; }
 

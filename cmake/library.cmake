@@ -54,14 +54,15 @@ endif()
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES) # of a project that includes this one
     set(optimization -O2 -DNDEBUG)
 endif()
+# What the sources are built with, and what tests must know of it.
+set(alloc_configuration
+    ALLOC_THREADS=$<BOOL:${ALLOC_THREADS}> ALLOC_DEBUG=$<BOOL:${ALLOC_DEBUG}> ALLOC_MALLOC_ALIGN=${ALLOC_MALLOC_ALIGN})
 function(alloc_add_objects name)
     add_library(${name} OBJECT ${ARGN})
     set_target_properties(${name} PROPERTIES
         C_STANDARD 11 C_STANDARD_REQUIRED ON C_VISIBILITY_PRESET hidden POSITION_INDEPENDENT_CODE ON)
     target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/core" "${PROJECT_SOURCE_DIR}/abi/include")
-    target_compile_definitions(${name} PRIVATE ALLOC_NO_FORTIFY
-        ALLOC_THREADS=$<BOOL:${ALLOC_THREADS}> ALLOC_DEBUG=$<BOOL:${ALLOC_DEBUG}>
-        ALLOC_MALLOC_ALIGN=${ALLOC_MALLOC_ALIGN})
+    target_compile_definitions(${name} PRIVATE ALLOC_NO_FORTIFY ${alloc_configuration})
     target_compile_options(${name} PRIVATE
         -fno-plt -fno-semantic-interposition ${tls} -fno-jump-tables -fno-tree-slp-vectorize
         ${optimization} $<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:-O2>
@@ -175,5 +176,4 @@ target_include_directories(alloc_named INTERFACE "${PROJECT_SOURCE_DIR}/abi/incl
 add_library(alloc_internals INTERFACE)
 target_link_libraries(alloc_internals INTERFACE alloc_named)
 target_include_directories(alloc_internals INTERFACE "${PROJECT_SOURCE_DIR}/core")
-target_compile_definitions(alloc_internals INTERFACE
-    ALLOC_THREADS=$<BOOL:${ALLOC_THREADS}> ALLOC_DEBUG=$<BOOL:${ALLOC_DEBUG}>)
+target_compile_definitions(alloc_internals INTERFACE ${alloc_configuration})

@@ -66,7 +66,8 @@ function(alloc_find_peers found)
         alloc_fetch_peer(rpmalloc mjansson/rpmalloc beef233c176b235587c0145f765e4316e5ca60d1 librpmalloc.so
             CONFIGURE_COMMAND ${CMAKE_COMMAND} -E make_directory <INSTALL_DIR>/lib
             BUILD_COMMAND ${CMAKE_C_COMPILER} -O3 -DNDEBUG -DENABLE_OVERRIDE=1 -DENABLE_PRELOAD=1 -fPIC -shared
-                -ftls-model=initial-exec -Wl,-soname,librpmalloc.so -o <INSTALL_DIR>/lib/librpmalloc.so <SOURCE_DIR>/rpmalloc/rpmalloc.c -lpthread
+                -ftls-model=initial-exec -Wl,-soname,librpmalloc.so -o <INSTALL_DIR>/lib/librpmalloc.so
+                <SOURCE_DIR>/rpmalloc/rpmalloc.c -lpthread
             INSTALL_COMMAND ${CMAKE_COMMAND} -E true)
     else()
         alloc_find_peer(jemalloc jemalloc jemalloc/jemalloc.h)

@@ -42,8 +42,8 @@ _Static_assert(sizeof(struct heap) <= HEAP_ALIGN, "a heap is found from its bins
 extern struct heap heap_none, heap_late;
 
 #if ALLOC_THREADS
-/* The bins of the calling thread's heap. One word: found with one instruction in static thread-local
- * space, where dlopen never fails for want of it (with glibc; else see library.cmake). */
+/* The bins of the calling thread's heap. One word in static thread-local space: one instruction finds it, and there is always room
+ * for it when glibc loads the library late (for other C libraries see cmake/library.cmake). */
 extern _Thread_local struct bin *own_bins;
 #else
 extern struct bin *own_bins;
