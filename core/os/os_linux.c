@@ -31,7 +31,7 @@
 /* No call of the engine's that succeeds changes errno, whatever the system said in between; who fails sets it at last. So
  * every function here that asks the system begins with this. */
 static inline void restore_errno(const int *saved) { errno = *saved; }
-#define KEEP_ERRNO __attribute__((cleanup(restore_errno))) const int saved_errno = errno
+#define KEEP_ERRNO __attribute__((cleanup(restore_errno), unused)) const int saved_errno = errno
 
 size_t os_page_size(void) { return (size_t)getpagesize(); }
 
