@@ -25,10 +25,12 @@ static void hold_word(struct bin *bin, struct slab *slab, size_t word, uint64_t 
     bin->mask = mask;
 }
 
-/* Slots that the owner freed itself. */
+/* Slots that the owner freed itself. The counts say when there are none: then the maps stay untouched. */
 static bool fill_local(struct bin *bin, struct slab *slab)
 {
     size_t word;
+    if (slab_freed_count(slab) == 0)
+        return false;
     uint64_t mask = map_take(slab->local, &word);
     if (mask == 0)
         return false;
@@ -42,6 +44,8 @@ static bool fill_remote(struct bin *bin, struct slab *slab)
 {
 #if ALLOC_THREADS
     size_t word;
+    if (!slab_has_pushed(slab))
+        return false;
     uint64_t mask = map_collect(slab->remote, &word);
     if (mask != 0) {
         slab_remote(slab)->popped += population(mask);

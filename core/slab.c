@@ -156,7 +156,7 @@ static enum look look_at(struct slab *slab, struct bin *bin, bool is_owner)
     int64_t out = capacity - (at_rest + freed + waiting);
     int64_t usable = at_rest + freed + (waiting > 0 ? waiting : 0);
     int64_t ripe = ripe_count((uint32_t)capacity);
-    bool is_hidden = at_rest + freed == 0 && !remote_is_reachable(slab);
+    bool is_hidden = waiting > 0 && at_rest + freed == 0 && !remote_is_reachable(slab);
     check(out >= 0 && usable <= capacity);
 
     if (out == 0) {

@@ -160,6 +160,12 @@ static inline uint32_t slab_freed_count(const struct slab *slab)
     return slab->armed - atomic_load_explicit(&slab->countdown, memory_order_acquire);
 }
 
+/* Whether slots that others freed are counted and not collected; the owner asks. One who has not counted yet may hide others, until he has. */
+static inline bool slab_has_pushed(struct slab *slab)
+{
+    return atomic_load_explicit(&slab_remote(slab)->pushed, memory_order_relaxed) != slab_remote(slab)->popped;
+}
+
 /* Takes slots out of local; of a current slab. */
 static inline void slab_unfree(struct slab *slab, uint32_t count) { slab->armed -= count; }
 

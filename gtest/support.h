@@ -13,6 +13,7 @@
 #include <cstring>
 #include <gtest/gtest.h>
 #include <random>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
@@ -234,6 +235,23 @@ inline size_t process_bytes(const char *path, const char *name)
 
 // Resident bytes, exact: the counters of statm lag behind by what threads have not handed in.
 inline size_t resident_bytes() { return process_bytes("/proc/self/smaps_rollup", "Rss:"); }
+
+// Whether memory that is only read takes pages of its own. It does where the kernel shares no page of zeros, as in some
+// virtual machines.
+inline bool reading_takes_pages()
+{
+    constexpr size_t bytes = MiB, page = 4 * KiB;
+    resident_bytes(); // what it takes to measure is there before
+    const size_t before = resident_bytes();
+    void *memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    EXPECT_NE(memory, MAP_FAILED);
+    EXPECT_EQ(madvise(memory, bytes, MADV_NOHUGEPAGE), 0);
+    for (size_t offset = 0; offset < bytes; offset += page)
+        EXPECT_EQ(static_cast<const volatile char *>(memory)[offset], 0);
+    const size_t after = resident_bytes();
+    munmap(memory, bytes);
+    return after - before >= bytes / 2;
+}
 
 // Runs `body`, with its expectations, in a child process that gets `seconds` for it.
 template <class Body> void expect_in_child(Body body, unsigned seconds = 120)

@@ -114,6 +114,7 @@ bool yielded;         /* it gave a slot since it was last made current */
 
 #define IDLE (state == PARKED || state == AVAILABLE)
 #define WAITING DISTANCE(pushed, popped) /* signed: a slot may be collected before it is counted */
+#define COLLECTABLE (pushed != popped) /* as far as the owner asks: one who has not counted may hide others' slots */
 #define UNUSED (CAPACITY - granted * WORD_SLOTS)
 #define STILL_MINE(born) assert(life == (born) && state != POOLED)
 
@@ -342,7 +343,8 @@ idle:
 
     /* a word that was freed remotely, of the group taken or of the next */
     :: atomic {
-        owner == me && state == CURRENT && own_free == 0 && taken < TAKES && (group_taken != 0 || top != 0) ->
+        owner == me && state == CURRENT && own_free == 0 && taken < TAKES && COLLECTABLE &&
+        (group_taken != 0 || top != 0) ->
         taken++; START_OWN;
         if
         :: group_taken != 0 -> goto collect_word
@@ -365,7 +367,7 @@ collect_word:
 
     /* a word of slots never used in this life */
     :: atomic {
-        owner == me && state == CURRENT && own_free == 0 && group_taken == 0 && granted < WORDS ->
+        owner == me && state == CURRENT && own_free == 0 && (group_taken == 0 || !COLLECTABLE) && granted < WORDS ->
 #ifndef WITHOUT_CLEARING
         word_bits[granted] = 0;
 #endif
@@ -375,7 +377,8 @@ collect_word:
 
     /* parks the current slab when nothing more comes out of it */
     :: atomic {
-        owner == me && state == CURRENT && own_free == 0 && group_taken == 0 && top == 0 && granted > 0 ->
+        owner == me && state == CURRENT && own_free == 0 && (group_taken == 0 && top == 0 || !COLLECTABLE) &&
+        granted > 0 ->
         START_OWN; dry = !yielded
     }
     goto park
