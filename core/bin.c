@@ -231,6 +231,7 @@ void bin_mark_free(struct slab *slab, size_t index)
 void bin_flush_recent(struct bin *bin)
 {
     for (void *p; (p = bin->recent[bin->room]) != NULL; bin->room++) {
+        bin->recent[bin->room] = NULL;
         struct slab *slab = slab_of(p);
         if (slab_bin(slab) != bin)
             heap_pass_on(slab, slab_index(slab, p), bin->slot_size, UNSIZED);

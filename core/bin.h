@@ -20,17 +20,18 @@
 #define HOT __attribute__((always_inline)) static inline
 
 /* Slots held back per bin, as many as have so many bytes; their slabs cannot be given back meanwhile. */
-#define RECENT_MAX   6
+#define RECENT_MAX   4
 #define RECENT_BYTES 32768
 
 struct bin {
     _Alignas(64) uint32_t room;   /* how many more slots it holds back: recent[room] is the one freed last */
     uint32_t misaligned;          /* the bits that are 0 in the address of each of its slots */
-    void *recent[RECENT_MAX + 1]; /* filled from where room begins down to 0; behind that, NULL */
-    uint64_t mask;                /* free slots of the word taken: bit i is the slot at base + i * slot_size */
-    char *base;                   /* address of the word's first slot */
+    void *recent[RECENT_MAX + 1]; /* filled from where room begins down to 0; all others are NULL */
     uint32_t slot_size;           /* bytes; 0 in a bin never used */
     uint32_t reciprocal;          /* of slot_size */
+    uint32_t below;               /* slot_size of the class before this one: what is larger has no smaller slot */
+    _Alignas(64) uint64_t mask;   /* free slots of the word taken: bit i is the slot at base + i * slot_size */
+    char *base;                   /* address of the word's first slot */
     struct slab *current;
     /* under the heap's lock */
     slab_list available; /* slabs worth taking up again */
@@ -38,8 +39,6 @@ struct bin {
     /* Slabs owned, of the first kinds and large ones; read without the lock; they wrap, which does no harm. */
     _Atomic uint16_t first_owned;
     _Atomic uint16_t large_owned;
-    /* the owner's */
-    uint32_t below; /* slot_size of the class before this one: what is larger has no smaller slot */
 };
 
 _Static_assert(sizeof(struct bin) == 128, "two cache lines per bin, a shift away from its class");
@@ -61,9 +60,11 @@ static inline bool bin_is_empty(const struct bin *bin) { return bin->mask == 0; 
 
 HOT void *bin_allocate(struct bin *bin)
 {
-    void *recent = bin->recent[bin->room];
+    uint32_t room = bin->room;
+    void *recent = bin->recent[room];
     if (recent != NULL) {
-        bin->room++;
+        bin->recent[room] = NULL;
+        bin->room = room + 1;
         return recent;
     }
     if (bin->mask != 0)
@@ -98,11 +99,18 @@ HOT bool bin_put(struct bin *bin, struct slab *slab, void *p)
     return true;
 }
 
+/* Whether a slot is held back: freeing it is misuse. */
+HOT bool bin_holds_back(const struct bin *bin, const void *p)
+{
+    _Static_assert(RECENT_MAX == 4, "each of them");
+    return bin->recent[0] == p || bin->recent[1] == p || bin->recent[2] == p || bin->recent[3] == p;
+}
+
 /* Frees a slot of a slab that is this bin's. `size` and `align` are only passed on. */
 HOT void bin_free_own(struct bin *bin, struct slab *slab, void *p, size_t size, size_t align)
 {
     uint32_t room = bin->room;
-    if (((uintptr_t)p & bin->misaligned) != 0 || bin->recent[room] == p) {
+    if (((uintptr_t)p & bin->misaligned) != 0 || bin_holds_back(bin, p)) {
         free_cold(p, size, align);
         return;
     }

@@ -274,7 +274,7 @@ static void free_remote(struct bin *own, struct slab *slab, void *p, size_t inde
     const struct outbox *outbox = &heap_of(own)->outbox;
     if (outbox->slab == slab && outbox->word == index / 64)
         freed |= outbox->mask;
-    if (own->recent[own->room] == p || (freed & map_bit(index)) != 0)
+    if (bin_holds_back(own, p) || (freed & map_bit(index)) != 0)
         misuse_free(p, size, align, "double free", slab);
     own->recent[--own->room] = p;
 }
@@ -362,6 +362,6 @@ void free_cold(void *p, size_t size, size_t align)
      * countdown for this free. */
     if (marked != own)
         slab_settle_owner(slab);
-    if (marked == own || !bin_put(own, slab, p))
+    if (marked == own || bin_holds_back(own, p) || !bin_put(own, slab, p))
         misuse_free(p, size, align, "double free", slab);
 }

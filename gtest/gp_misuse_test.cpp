@@ -273,6 +273,21 @@ TEST_P(GpDoubleFree, WithItsSize)
         said());
 }
 
+TEST_P(GpDoubleFree, WithAnotherInBetween)
+{
+    EXPECT_MISUSE(
+        {
+            void *kept = unchecked::malloc(GetParam());
+            void *other = unchecked::malloc(GetParam());
+            void *block = unchecked::malloc(GetParam());
+            unchecked::free(block);
+            unchecked::free(other);
+            unchecked::free(block);
+            unchecked::free(kept);
+        },
+        said());
+}
+
 #if ALLOC_THREADS
 
 TEST_P(GpDoubleFree, ByAnotherThread)

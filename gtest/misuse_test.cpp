@@ -220,6 +220,25 @@ TEST_P(DoubleFree, ByTwoOtherThreads)
 INSTANTIATE_TEST_SUITE_P(OfSize, DoubleFree, testing::Values(1, 4, 64, 4096, 8192, 16384, 32768, 65536),
                          testing::PrintToStringParamName());
 
+// Whichever of the slots that its bin holds back it is, or one whose bit is set already.
+TEST_P(DoubleFree, WithOthersInBetween)
+{
+    const size_t size = GetParam();
+    std::vector<void *> blocks(20); // the others keep the slabs in use
+    for (void *&block : blocks)
+        block = alloc_malloc(size);
+    for (size_t others = 1; others < 10; others++)
+        EXPECT_MISUSE(
+            {
+                for (size_t i = 0; i <= others; i++)
+                    unchecked::free(blocks[2 * i], size);
+                unchecked::free(blocks[0], size);
+            },
+            call(), "double free", holds_slots(size));
+    for (void *block : blocks)
+        unchecked::free(block, size);
+}
+
 // A heap holds the few slots that it freed last apart from the map: those freed before and after push it out of there.
 TEST_F(Misuse, DoubleFreeLater)
 {
