@@ -5,6 +5,7 @@
 #include "option.h"
 #include "pages.h"
 #include "pool.h"
+#include "reservation.h"
 
 #include <errno.h>
 
@@ -133,7 +134,8 @@ static struct slab *take_of_any_kind(const struct bin *bin, enum slab_kind kind)
 /* A slab for a bin, of the kind that its growth asks for if there is one. */
 static struct slab *take_slab(const struct bin *bin)
 {
-    enum slab_kind first = bin->slot_size <= SMALL_SLOT_MAX ? SLAB_SMALL : SLAB_MEDIUM;
+    size_t small_max = reservation_is_short() ? kind_size(SLAB_SMALL) : SMALL_SLOT_MAX;
+    enum slab_kind first = bin->slot_size <= small_max ? SLAB_SMALL : SLAB_MEDIUM;
     bool begins = atomic_load_explicit(&bin->first_owned, memory_order_relaxed) < FIRST_OWNED_MAX;
     enum slab_kind kind = begins ? first : wants_huge_pages(bin) ? SLAB_HUGE : SLAB_LARGE;
     struct slab *slab = take_of_any_kind(bin, kind);

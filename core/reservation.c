@@ -25,14 +25,17 @@ size_t reservation_reserved(enum space space) { return atomic_load_explicit(&res
 
 /* Memory or addresses are short when the process began with a limit, or once the system refused. Asked at the first
  * reservation alone: later, a sandbox may kill for the question. */
-OS_SMALL_STATE static enum { UNKNOWN, AMPLE, SHORT } supply;
+enum supply { UNKNOWN, AMPLE, SHORT };
+OS_SMALL_STATE static _Atomic enum supply supply;
+
+bool reservation_is_short(void) { return atomic_load_explicit(&supply, memory_order_relaxed) == SHORT; }
 
 /* As much again as there is. Where memory is short an eighth: what one kind of memory holds in advance, the others and the
  * program's own mappings cannot have. */
 static size_t step(enum space space)
 {
     size_t size = reservation_reserved(space);
-    if (supply == SHORT)
+    if (reservation_is_short())
         return round_up(size / 8, os_page_size());
     return size < STEP_MIN ? STEP_MIN : size > STEP_MAX ? STEP_MAX : size;
 }

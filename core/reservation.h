@@ -58,6 +58,9 @@ void reservation_lose(enum space space, size_t size);
 /* Gives back what was reserved beyond what is handed out. 0: nothing. */
 size_t reservation_trim(enum space space);
 
+/* Whether memory or addresses are short. Any thread. */
+bool reservation_is_short(void);
+
 /* Bytes of addresses in all. Any thread. */
 size_t reservation_reserved(enum space space);
 /* Those that are not handed out. */

@@ -44,7 +44,9 @@ void os_dont_dump(void *start, size_t size);
 /* Whether huge pages may back this memory. Advice. */
 void os_huge_pages(void *start, size_t size, bool wanted);
 
-/* Whether the process may have less memory or addresses than the machine. */
+/* Whether the process may have so little memory, or so few addresses, that what one kind of block holds in advance is missed by
+ * others. */
+#define OS_AMPLE ((size_t)4 << 30)
 bool os_memory_is_limited(void);
 
 /* Marks variables that every process writes: they lie together, on the page of those that are not zero at first. */

@@ -389,7 +389,7 @@ uint64_t os_thread_nanoseconds(void)
 static bool is_limited(int resource)
 {
     struct rlimit limit;
-    return getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    return getrlimit(resource, &limit) == 0 && limit.rlim_cur < OS_AMPLE;
 }
 
 bool os_memory_is_limited(void)
