@@ -12,14 +12,14 @@ cd "$(dirname "$0")/.."
 
 # Requirements, as probe=package (the Debian package that has it). A probe with a slash in front is a file, one that
 # ends in .h a header that the C++ compiler finds, any other a command; cmake must also understand our presets.
-build_needs='cmake=cmake ninja=ninja-build cc=gcc c++=g++ python3=python3'
+build_needs='cmake=cmake ninja=ninja-build make=make cc=gcc c++=g++ python3=python3'
 test_needs='pkg-config=pkg-config readelf=binutils'
 test_few_wants='gtest/gtest.h=libgtest-dev benchmark/benchmark.h=libbenchmark-dev'
 test_wants='gtest/gtest.h=libgtest-dev benchmark/benchmark.h=libbenchmark-dev abidiff=abigail-tools
     clang-tidy-14=clang-tidy clang-format-14=clang-format spin=spin valgrind=valgrind
     node=nodejs npm=npm chromium=chromium rustc=rustc
     clang++-14=clang-14 sqlite3=sqlite3 redis-server=redis-server redis-benchmark=redis-tools /usr/sbin/nginx=nginx-light
-    musl-gcc=musl-tools ld.lld=lld make=make
+    musl-gcc=musl-tools ld.lld=lld
     git=git /usr/bin/shasum=perl ruby=ruby vim=vim
     aarch64-linux-gnu-gcc=gcc-aarch64-linux-gnu /usr/aarch64-linux-gnu/include/stdio.h=libc6-dev-arm64-cross'
 bench_wants='gtest/gtest.h=libgtest-dev benchmark/benchmark.h=libbenchmark-dev jemalloc/jemalloc.h=libjemalloc-dev
