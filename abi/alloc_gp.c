@@ -137,10 +137,23 @@ static struct slab *slab_known(const void *p)
 size_t alloc_gp_usable_size(const void *ptr)
 {
     const struct slab *slab = slab_known(ptr);
-    return slab != NULL ? class_slot_size(slab->class) : unit_recorded(ptr);
+    if (slab != NULL)
+        return slab_has_slot_at(slab, ptr) ? class_slot_size(slab->class) : 0;
+    return unit_recorded(ptr);
 }
 
 /* ---- free ---------------------------------------------------------------------------------------------------------- */
+
+/* A pointer that is no block's. Another allocator may know it: by default it is left alone, which is said once. */
+static void report_foreign(const char *function, const void *p)
+{
+    static atomic_bool reported;
+    check_foreign(function, p);
+    if (ALLOC_DEBUG || option(OPTION_STRICT) != 0)
+        misuse(function, p, 0, UNSIZED, "foreign pointer", NULL);
+    if (option(OPTION_VERBOSITY) != 0 && !atomic_exchange(&reported, true))
+        misuse_tolerated(function, p, 0, UNSIZED, "foreign pointer", NULL);
+}
 
 static void free_large(void *p)
 {
@@ -152,12 +165,12 @@ static void free_large(void *p)
         misuse_free(p, 0, UNSIZED, "not allocated", NULL);
     } else if (unit_is_freed(p)) {
         misuse_free(p, 0, UNSIZED, "double free", NULL);
-    } else {
-        check_foreign("free", p);
+    } else if (p != NULL) {
+        report_foreign("free", p);
     }
 }
 
-/* Everything but a slot of the thread's own slab; a pointer from elsewhere is ignored. */
+/* Everything but a slot of the thread's own slab. */
 static OUT_OF_LINE void free_elsewhere(void *p)
 {
     const struct slab *slab = slab_known(p);

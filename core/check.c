@@ -38,7 +38,7 @@ static struct line describe(const char *function, const void *p, size_t size, si
     else if (large_known(p) != 0)
         (void)snprintf(holds, sizeof holds, "it is a block of %zu bytes", large_known(p));
     else
-        (void)snprintf(holds, sizeof holds, "no block of this library is there");
+        (void)snprintf(holds, sizeof holds, "no block of this library begins there");
     struct line line;
     end_line(&line,
              snprintf(line.text, sizeof line.text, "alloc: %s(%p%s): %s: %s\n", function, p, given, kind, holds));
@@ -228,7 +228,7 @@ void check_freed(const char *function, void *p, size_t size, size_t align)
 void check_foreign(const char *function, const void *p)
 {
     struct large_entry *entry = large_entry(p);
-    if (p != NULL && entry != NULL && atomic_load(&entry->start) == (uintptr_t)p)
+    if (entry != NULL && atomic_load(&entry->start) == (uintptr_t)p)
         misuse(function, p, 0, UNSIZED, "double free", NULL);
 }
 

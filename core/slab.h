@@ -125,6 +125,14 @@ static inline uint32_t slab_index(const struct slab *slab, const void *p)
     return slot_index((size_t)((const char *)p - slab_start(slab)), slab->reciprocal);
 }
 
+/* Whether a slot begins there that was handed out in this life of the slab. */
+static inline bool slab_has_slot_at(const struct slab *slab, const void *p)
+{
+    uint32_t index = slab_index(slab, p);
+    return slab_start(slab) + (size_t)index * class_slot_size(slab->class) == p &&
+           index < atomic_load_explicit(&slab->granted, memory_order_relaxed);
+}
+
 /* Slots that a slab has: what fits, and what a map can hold. The division is exact for every class: 2^16 and 2^21 leave
  * a remainder of at most 6/7 of a slot. */
 static inline uint32_t slots_that_fit(enum slab_kind kind, uint32_t reciprocal)

@@ -1,5 +1,5 @@
 // What programs do wrong with the unsized surface: sizes and alignments that are not the block's are reported and put
-// right, or end the process where strictness is asked for; pointers from elsewhere are ignored; double frees end it.
+// right, or end the process where strictness is asked for, and so are pointers from elsewhere; double frees end it.
 #include "gp_support.h"
 
 #include <string>
@@ -219,24 +219,76 @@ std::vector<void *> foreign_pointers()
             reinterpret_cast<void *>(SIZE_MAX - MiB + 1)};
 }
 
-TEST_F(GpMisuse, PointersFromElsewhereAreIgnored)
+std::string foreign() { return line("free", "", "foreign pointer: no block of this library begins there"); }
+
+#if !ALLOC_DEBUG
+
+TEST_F(GpMisuse, PointersFromElsewhereAreLeftAloneAndReportedOnce)
+{
+    EXPECT_SAID(
+        for (void *pointer
+             : foreign_pointers()) {
+            if (alloc_gp_usable_size(pointer) != 0)
+                std::exit(2);
+            errno = 12345;
+            unchecked::free(pointer);
+            unchecked::free_sized(pointer, 100);
+            unchecked::free_sized(pointer, 4 * MiB);
+            unchecked::free_aligned_sized(pointer, 64, 100);
+            if (errno != 12345)
+                std::exit(3);
+        },
+        foreign());
+    EXPECT_SAID(
+        {
+            ASSERT_EQ(alloc_option_set(ALLOC_OPTION_VERBOSITY, 0), 0);
+            for (void *pointer : foreign_pointers())
+                unchecked::free(pointer);
+        },
+        nothing);
+}
+
+#endif
+
+TEST_F(GpMisuse, PointersFromElsewhereAreMisuseWhereStrictnessIsAskedFor)
+{
+    const size_t count = foreign_pointers().size();
+    for (size_t i = 0; i < count; i++)
+        EXPECT_MISUSE(
+            {
+                be_strict();
+                unchecked::free(foreign_pointers()[i]);
+            },
+            foreign());
+}
+
+TEST_F(GpMisuse, NothingIsFreedWithoutAWord)
 {
     EXPECT_SAID(
         {
             be_strict();
-            for (void *pointer : foreign_pointers()) {
-                if (alloc_gp_usable_size(pointer) != 0)
-                    std::exit(2);
-                errno = 12345;
-                unchecked::free(pointer);
-                unchecked::free_sized(pointer, 100);
-                unchecked::free_sized(pointer, 4 * MiB);
-                unchecked::free_aligned_sized(pointer, 64, 100);
-                if (errno != 12345)
-                    std::exit(3);
-            }
+            unchecked::free(nullptr);
+            unchecked::free_sized(nullptr, 100);
+            unchecked::free_aligned_sized(nullptr, 64, 100);
         },
         nothing);
+}
+
+TEST_F(GpMisuse, OnlyBlocksHaveUsableSizes)
+{
+    for (size_t size : {8, 64, 80, 4096, 100000}) {
+        auto *block = static_cast<char *>(unchecked::malloc(size));
+        EXPECT_GE(alloc_gp_usable_size(block), size);
+        for (size_t inside : {1, 8, 16, 40})
+            if (inside < size) {
+                EXPECT_EQ(alloc_gp_usable_size(block + inside), 0u) << size << " + " << inside;
+            }
+        const size_t slab = 64 * KiB; // behind it lies what was never handed out
+        if (size < 100) {
+            EXPECT_EQ(alloc_gp_usable_size(block + slab / 2 / good_size(object(size)) * good_size(object(size))), 0u);
+        }
+        unchecked::free(block);
+    }
 }
 
 // ---- freed twice ----------------------------------------------------------------------------------------------------

@@ -363,7 +363,7 @@ TEST_F(MisuseInDebug, DoubleFreeOfALargeBlock)
             unchecked::free(block, MiB);
             unchecked::free(block, MiB);
         },
-        "alloc_free\\(ADDRESS, 1048576\\)", "double free", "no block of this library is there");
+        "alloc_free\\(ADDRESS, 1048576\\)", "double free", "no block of this library begins there");
     unchecked::free(block, MiB);
 }
 
@@ -385,7 +385,7 @@ TEST_F(MisuseInDebug, FreeInsideABlock)
     EXPECT_MISUSE(unchecked::free(slot + 8, 64), "alloc_free\\(ADDRESS, 64\\)", "not the start of a slot",
                   holds_slots(64));
     EXPECT_MISUSE(unchecked::free(large + 4096, MiB), "alloc_free\\(ADDRESS, 1048576\\)", "foreign pointer",
-                  "no block of this library is there");
+                  "no block of this library begins there");
     unchecked::free(slot, 64);
     unchecked::free(large, MiB);
 }
@@ -397,9 +397,9 @@ TEST_F(MisuseInDebug, FreeOfWhatWasNeverAllocated)
     void *foreign = std::malloc(64);
     for (void *never : {static_cast<void *>(global), static_cast<void *>(local), foreign}) {
         EXPECT_MISUSE(unchecked::free(never, 64), "alloc_free\\(ADDRESS, 64\\)", "foreign pointer",
-                      "no block of this library is there");
+                      "no block of this library begins there");
         EXPECT_MISUSE(unchecked::free(never, MiB), "alloc_free\\(ADDRESS, 1048576\\)", "foreign pointer",
-                      "no block of this library is there");
+                      "no block of this library begins there");
     }
     std::free(foreign);
 }

@@ -164,8 +164,10 @@ enum alloc_option {
                                            fails with ENOMEM; 0: no limit. Slabs count from 2 MiB on */
     ALLOC_OPTION_VERBOSITY = 5,    /* 0: only misuse is reported; 1: also what is wrong in the environment; 2: also
                                            statistics at exit; 1 */
-    ALLOC_OPTION_STRICT = 6        /* 1: a wrong size passed to free_sized or operator delete is misuse; 0: it is
-                                           reported, once per size class, and the block freed for what it is; 0 */
+    ALLOC_OPTION_STRICT = 6        /* 1: a wrong size passed to free_sized or operator delete is misuse, and so is a
+                                           pointer passed to free that is no block's; 0: the size is reported, once per
+                                           size class, and the block freed for what it is; the pointer is reported, once,
+                                           and left alone; 0 */
 };
 
 enum alloc_huge_pages {
