@@ -145,7 +145,7 @@ size_t alloc_gp_usable_size(const void *ptr)
 /* ---- free ---------------------------------------------------------------------------------------------------------- */
 
 /* A pointer that is no block's. Another allocator may know it: by default it is left alone, which is said once. */
-static void report_foreign(const char *function, const void *p)
+static OUT_OF_LINE void report_foreign(const char *function, const void *p)
 {
     static atomic_bool reported;
     check_foreign(function, p);

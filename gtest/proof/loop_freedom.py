@@ -16,7 +16,7 @@ Housekeeping is excused by name from files of lines `name  kind  reason`; each k
     registered  its address is taken (a thread-exit destructor, a fork handler), nobody calls it
     once        is called where a process, thread or heap starts, and may loop over constants there
     waits       waits for another thread that holds a lock; nobody but os_lock_acquire goes there
-    reports     writes a line about a wrong size and returns; nobody but report_size goes there, once per size class
+    reports     writes a line and returns; nobody but report_size and report_foreign go there, once per size class or once
     asks        asks the program's new handler for memory, as long as it says that there is some: as the C++ standard
                 demands; nobody but operator new goes there
     elsewhere   resizes a block of another allocator, by the function of the C library's; nobody but reallocate goes there
@@ -69,7 +69,7 @@ NOT_ENTRIES = re.compile(r"alloc_(version|purge|option|stats)|malloc_(trim|info|
 class Housekeeping:
     """The excused functions of one program: where they start, and of what kind they are."""
     KINDS = ("aborts", "registered", "once", "waits", "reports", "asks", "elsewhere", "program")
-    CALLERS = {"waits": "os_lock_acquire", "reports": "report_size", "asks": r"_Zn[wa]\w*",
+    CALLERS = {"waits": "os_lock_acquire", "reports": "report_size|report_foreign", "asks": r"_Zn[wa]\w*",
                "elsewhere": "reallocate", "program": r"_Z[nd][wal]\w*"}
 
     def __init__(self, program, paths):
