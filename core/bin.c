@@ -209,9 +209,15 @@ static void *refill_slow(struct bin *bin)
     return bin_pop_mask(bin);
 }
 
+/* A thread that has gone quiet may find what it needs in its current slabs for ever: now and then these refills give back what is
+ * idle, too. */
+#define REFILLS_PER_PURGE 16
+
 void *bin_refill_owned(struct bin *bin)
 {
     struct slab *slab = bin->current;
+    if (++heap_of(bin)->refills % REFILLS_PER_PURGE == 0)
+        pages_purge_aged();
     if (slab != NULL && (fill_local(bin, slab) || fill_remote(bin, slab)))
         return bin_pop_mask(bin);
     /* Without the lock, this can only miss a slab that was listed this moment. */

@@ -481,6 +481,58 @@ TEST_F(Large, FreshMemoryIsNotTouchedToBeZero)
     }
 }
 
+// Of a large table that is zero a program may use little, again and again, while it has other large blocks.
+TEST_F(Large, RecycledMemoryThatIsHardlyUsedStaysAway)
+{
+    constexpr size_t size = 100 * MiB;
+    std::vector<void *> others(50);
+    for (void *&other : others) {
+        other = alloc_malloc(2 * MiB);
+        ASSERT_NE(other, nullptr);
+        touch_pages(other, 0, 1);
+    }
+    const size_t before = measured_bytes();
+    for (size_t i = 0; i < 20; i++) {
+        auto *table = static_cast<char *>(alloc_zalloc(size));
+        ASSERT_NE(table, nullptr);
+        ASSERT_EQ(table[size / 2], 0);
+        table[size / 2] = 1;
+        EXPECT_LE(measured_bytes(), before + MiB);
+        alloc_free(table, size);
+    }
+    for (void *other : others)
+        alloc_free(other, 2 * MiB);
+}
+
+// ---- a service that has gone quiet --------------------------------------------------------------------------------
+
+// Whatever it allocates, as long as that leads to a slow path now and then.
+TEST_F(Large, IdleMemoryGoesBackWhileASmallProgramGoesOn)
+{
+    constexpr size_t bytes = 400 * MiB, size = 3 * MiB;
+    alloc_trim();
+    const size_t before = measured_bytes();
+    std::vector<void *> blocks(bytes / size);
+    for (void *&block : blocks) {
+        block = alloc_malloc_aligned(size, 4096);
+        ASSERT_NE(block, nullptr);
+        touch_pages(block, 0, size);
+    }
+    for (void *block : blocks)
+        alloc_free_aligned(block, size, 4096);
+
+    std::vector<void *> requests(200);
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+    while (std::chrono::steady_clock::now() < end) {
+        for (void *&request : requests)
+            request = alloc_malloc(100);
+        for (void *request : requests)
+            alloc_free(request, 100);
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    EXPECT_LE(measured_bytes(), before + bytes / 10);
+}
+
 // ---- threads ------------------------------------------------------------------------------------------------------
 
 #if ALLOC_THREADS
