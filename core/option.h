@@ -15,7 +15,7 @@ enum option {
     OPTION_LARGE_CACHE_LIMIT, /* bytes of freed large blocks that are cached */
     OPTION_MAPPED_LIMIT,      /* bytes that the process may have mapped; 0: as many as the system gives */
     OPTION_VERBOSITY,         /* 0: only what is fatal; 1: settings that are ignored; 2: statistics at exit */
-    OPTION_STRICT,            /* 1: a wrong size from a program that need not pass one is misuse, a foreign pointer too */
+    OPTION_STRICT, /* 1: a wrong size from a program that need not pass one is misuse, a foreign pointer too */
     OPTION_COUNT
 };
 
