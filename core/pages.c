@@ -401,14 +401,8 @@ static size_t purge_oldest(enum space space, size_t most, size_t age) { return p
 
 bool pages_purge_oldest(enum space space, size_t most) { return purge_oldest(space, most, 0) != 0; }
 
-/* Once for each tick of the clock, whichever thread comes first: the others need no lock to learn that nothing is of age. */
 void pages_purge_aged(void)
 {
-    OS_SMALL_STATE static _Atomic uint32_t looked;
-    uint32_t now = os_milliseconds();
-    if (atomic_load_explicit(&looked, memory_order_relaxed) == now)
-        return;
-    atomic_store_explicit(&looked, now, memory_order_relaxed);
     size_t age = option(OPTION_PURGE_AGE);
     (void)purge_oldest(SPACE_BLOCKS, STEP, age);
     (void)purge_oldest(SPACE_LARGE, STEP, age);
