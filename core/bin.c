@@ -210,14 +210,24 @@ static void *refill_slow(struct bin *bin)
 }
 
 /* A thread that has gone quiet may find what it needs in its current slabs for ever: now and then these refills give back what is
- * idle, too. */
+ * idle, too; not more than once for each tick of the clock, since looking takes locks. */
 #define REFILLS_PER_PURGE 16
+
+static void purge_now_and_then(struct heap *heap)
+{
+    if (++heap->refills % REFILLS_PER_PURGE != 0)
+        return;
+    uint32_t now = os_milliseconds();
+    if (heap->purged_at == now)
+        return;
+    heap->purged_at = now;
+    pages_purge_aged();
+}
 
 void *bin_refill_owned(struct bin *bin)
 {
     struct slab *slab = bin->current;
-    if (++heap_of(bin)->refills % REFILLS_PER_PURGE == 0)
-        pages_purge_aged();
+    purge_now_and_then(heap_of(bin));
     if (slab != NULL && (fill_local(bin, slab) || fill_remote(bin, slab)))
         return bin_pop_mask(bin);
     /* Without the lock, this can only miss a slab that was listed this moment. */

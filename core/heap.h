@@ -28,6 +28,7 @@ struct heap {
     struct sweep sweep;
     slab_list revisit;       /* slabs the owner should look at; under the heap's lock */
     uint32_t refills;        /* of its bins; the owner's */
+    uint32_t purged_at;      /* milliseconds: when such a refill last looked for memory of age; the owner's */
     uint32_t number;         /* 1, 2, ...; 0 for heap_none and heap_late */
     struct heap *next;       /* in the pool */
     struct heap *next_known; /* among all heaps of this process */
