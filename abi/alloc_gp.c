@@ -144,12 +144,12 @@ size_t alloc_gp_usable_size(const void *ptr)
 
 /* ---- free ---------------------------------------------------------------------------------------------------------- */
 
-/* A pointer that is no block's. Another allocator may know it: by default it is left alone, which is said once. */
+/* A pointer that is no block's. Another allocator may know it, from before this one was loaded: it is left alone, which is said once. */
 static OUT_OF_LINE void report_foreign(const char *function, const void *p)
 {
     static atomic_bool reported;
     check_foreign(function, p);
-    if (ALLOC_DEBUG || option(OPTION_STRICT) != 0)
+    if (option(OPTION_STRICT) != 0)
         misuse(function, p, 0, UNSIZED, "foreign pointer", NULL);
     if (option(OPTION_VERBOSITY) != 0 && !atomic_exchange(&reported, true))
         misuse_tolerated(function, p, 0, UNSIZED, "foreign pointer", NULL);

@@ -221,8 +221,6 @@ std::vector<void *> foreign_pointers()
 
 std::string foreign() { return line("free", "", "foreign pointer: no block of this library begins there"); }
 
-#if !ALLOC_DEBUG
-
 TEST_F(GpMisuse, PointersFromElsewhereAreLeftAloneAndReportedOnce)
 {
     EXPECT_SAID(
@@ -247,8 +245,6 @@ TEST_F(GpMisuse, PointersFromElsewhereAreLeftAloneAndReportedOnce)
         },
         nothing);
 }
-
-#endif
 
 TEST_F(GpMisuse, PointersFromElsewhereAreMisuseWhereStrictnessIsAskedFor)
 {
