@@ -137,9 +137,10 @@ static struct slab *slab_known(const void *p)
 size_t alloc_gp_usable_size(const void *ptr)
 {
     const struct slab *slab = slab_known(ptr);
-    if (slab != NULL)
-        return slab_has_slot_at(slab, ptr) ? class_slot_size(slab->class) : 0;
-    return unit_recorded(ptr);
+    if (slab == NULL)
+        return unit_recorded(ptr);
+    bool was_handed_out = slab_starts_slot_at(slab, ptr) && slab_index(slab, ptr) < slab_granted(slab);
+    return was_handed_out ? class_slot_size(slab->class) : 0;
 }
 
 /* ---- free ---------------------------------------------------------------------------------------------------------- */

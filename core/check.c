@@ -72,7 +72,7 @@ _Noreturn void misuse_free(const void *p, size_t size, size_t align, const char 
 size_t verify_slot(const char *function, const struct slab *slab, const void *p, size_t size, size_t align)
 {
     uint32_t index = slab_index(slab, p);
-    bool is_start = slab_start(slab) + (size_t)index * class_slot_size(slab->class) == p;
+    bool is_start = slab_starts_slot_at(slab, p);
     if (!is_start || index >= slab_granted(slab))
         misuse(function != NULL ? function : free_function(align), p, size, align,
                is_start ? "not allocated" : "not the start of a slot", slab);

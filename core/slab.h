@@ -125,12 +125,10 @@ static inline uint32_t slab_index(const struct slab *slab, const void *p)
     return slot_index((size_t)((const char *)p - slab_start(slab)), slab->reciprocal);
 }
 
-/* Whether a slot begins there that was handed out in this life of the slab. */
-static inline bool slab_has_slot_at(const struct slab *slab, const void *p)
+/* Whether a slot begins there. */
+static inline bool slab_starts_slot_at(const struct slab *slab, const void *p)
 {
-    uint32_t index = slab_index(slab, p);
-    return slab_start(slab) + (size_t)index * class_slot_size(slab->class) == p &&
-           index < atomic_load_explicit(&slab->granted, memory_order_relaxed);
+    return slab_start(slab) + (size_t)slab_index(slab, p) * class_slot_size(slab->class) == p;
 }
 
 /* Slots that a slab has: what fits, and what a map can hold. The division is exact for every class: 2^16 and 2^21 leave
@@ -168,7 +166,8 @@ static inline uint32_t slab_freed_count(const struct slab *slab)
     return slab->armed - atomic_load_explicit(&slab->countdown, memory_order_acquire);
 }
 
-/* Whether slots that others freed are counted and not collected; the owner asks. One who has not counted yet may hide others, until he has. */
+/* Whether slots that others freed are counted and not collected; the owner asks. Who has not counted yet may hide others, until
+ * he has. */
 static inline bool slab_has_pushed(struct slab *slab)
 {
     return atomic_load_explicit(&slab_remote(slab)->pushed, memory_order_relaxed) != slab_remote(slab)->popped;

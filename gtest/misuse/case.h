@@ -28,7 +28,12 @@ template <class T> T hidden(T value)
 
 inline char *at(void *block, ptrdiff_t offset) { return hidden(static_cast<char *>(block)) + offset; }
 
-template <class Body> void in_thread(Body body) { std::thread(body).join(); }
+// Every byte of it used.
+inline void *filled(void *block, size_t size)
+{
+    std::memset(block, 0x5a, size);
+    return hidden(block);
+}
 
 // One of each size.
 template <class Body>
@@ -36,6 +41,34 @@ void add(std::vector<Case> &cases, const char *kind, const char *name, const std
 {
     for (size_t size : sizes)
         cases.push_back({kind, name + ("_" + std::to_string(size)), [=] { body(size); }});
+}
+
+// Double frees by `give(block, size)` of what `take(size)` returns.
+template <class Take, class Give>
+void add_double_frees(std::vector<Case> &cases, const std::vector<size_t> &sizes, Take take, Give give)
+{
+    const char *kind = "double-free";
+    add(cases, kind, "in_a_row", sizes, [=](size_t size) {
+        take(size); // stays, so that not everything around the other is free
+        void *block = take(size);
+        give(block, size);
+        give(block, size);
+    });
+    for (size_t others : {1, 6})
+        add(cases, kind, ("with_" + std::to_string(others) + "_in_between").c_str(), sizes, [=](size_t size) {
+            std::vector<void *> blocks(20);
+            for (void *&block : blocks)
+                block = take(size);
+            for (size_t i = 0; i <= others; i++)
+                give(blocks[2 * i], size);
+            give(blocks[0], size);
+        });
+    add(cases, kind, "by_another_thread", sizes, [=](size_t size) {
+        take(size);
+        void *block = take(size);
+        give(block, size);
+        std::thread([=] { give(block, size); }).join();
+    });
 }
 
 inline int run(const std::vector<Case> &cases, int count, char **arguments)

@@ -11,12 +11,7 @@ namespace
 
 const std::vector<size_t> sizes = {1, 8, 24, 100, 1000, 5000, 40000, 200000, 2000000};
 
-void *take(size_t size)
-{
-    void *block = hidden(alloc_malloc(hidden(size)));
-    std::memset(block, 0x5a, size);
-    return hidden(block);
-}
+void *take(size_t size) { return filled(hidden(alloc_malloc(hidden(size))), size); }
 
 void give(void *block, size_t size) { alloc_free(hidden(block), hidden(size)); }
 
@@ -29,27 +24,7 @@ void *take_one_of_two(size_t size)
 void double_frees(std::vector<Case> &cases)
 {
     const char *kind = "double-free";
-    add(cases, kind, "in_a_row", sizes, [](size_t size) {
-        void *block = take_one_of_two(size);
-        give(block, size);
-        give(block, size);
-    });
-    for (size_t others : {1, 6})
-        add(cases, kind, ("with_" + std::to_string(others) + "_in_between").c_str(), sizes, [=](size_t size) {
-            std::vector<void *> blocks(20);
-            for (void *&block : blocks)
-                block = take(size);
-            for (size_t i = 0; i <= others; i++)
-                give(blocks[2 * i], size);
-            give(blocks[0], size);
-        });
-#if ALLOC_THREADS
-    add(cases, kind, "by_another_thread", sizes, [](size_t size) {
-        void *block = take_one_of_two(size);
-        give(block, size);
-        in_thread([=] { give(block, size); });
-    });
-#endif
+    add_double_frees(cases, sizes, take, give);
     add(cases, kind, "of_what_realloc_moved", {24, 100, 1000, 5000, 40000}, [](size_t size) {
         void *block = take_one_of_two(size);
         hidden(alloc_realloc(hidden(block), size, 3 * size + 5000));

@@ -14,12 +14,7 @@ namespace
 
 const std::vector<size_t> sizes = {8, 24, 100, 1000, 5000, 40000, 200000, 2000000};
 
-void *take(size_t size)
-{
-    void *block = hidden(std::malloc(hidden(size)));
-    std::memset(block, 0x5a, size);
-    return hidden(block);
-}
+void *take(size_t size) { return filled(hidden(std::malloc(hidden(size))), size); }
 
 void give(void *block) { std::free(hidden(block)); }
 
@@ -33,25 +28,7 @@ void *take_one_of_two(size_t size)
 void double_frees(std::vector<Case> &cases)
 {
     const char *kind = "double-free";
-    add(cases, kind, "in_a_row", sizes, [](size_t size) {
-        void *block = take_one_of_two(size);
-        give(block);
-        give(block);
-    });
-    for (size_t others : {1, 6})
-        add(cases, kind, ("with_" + std::to_string(others) + "_in_between").c_str(), sizes, [=](size_t size) {
-            std::vector<void *> blocks(20);
-            for (void *&block : blocks)
-                block = take(size);
-            for (size_t i = 0; i <= others; i++)
-                give(blocks[2 * i]);
-            give(blocks[0]);
-        });
-    add(cases, kind, "by_another_thread", sizes, [](size_t size) {
-        void *block = take_one_of_two(size);
-        give(block);
-        in_thread([=] { give(block); });
-    });
+    add_double_frees(cases, sizes, take, [](void *block, size_t) { give(block); });
     add(cases, kind, "of_what_realloc_moved", sizes, [](size_t size) {
         void *block = take(size), *behind = take(size);
         void *moved = hidden(std::realloc(hidden(block), 3 * size + 5000));
