@@ -19,7 +19,7 @@ static bool provide_table(void)
     const _Atomic uint8_t *shifts = os_map_zero(REGIONS_MAX);
     if (shifts == NULL)
         return false;
-    atomic_store_explicit(&region_table.shifts, shifts, memory_order_relaxed);
+    atomic_store_explicit(&region_table.shifts, shifts, memory_order_release);
     atomic_store_explicit(&region_table.mask, REGIONS_MAX - 1, memory_order_release);
     return true;
 }

@@ -97,7 +97,7 @@ extern struct region_table region_table __attribute__((visibility("hidden"))); /
 static inline unsigned region_shift(const void *p)
 {
     size_t mask = atomic_load_explicit(&region_table.mask, memory_order_acquire);
-    const _Atomic uint8_t *shifts = atomic_load_explicit(&region_table.shifts, memory_order_relaxed);
+    const _Atomic uint8_t *shifts = atomic_load_explicit(&region_table.shifts, memory_order_acquire);
     return atomic_load_explicit(&shifts[((uintptr_t)p >> REGION_SHIFT) & mask], memory_order_acquire);
 }
 
