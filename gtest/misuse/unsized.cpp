@@ -48,7 +48,7 @@ void foreign_frees(std::vector<Case> &cases)
 {
     const char *kind = "foreign";
     static char global[4096];
-    const auto add_one = [&](const char *name, std::function<void *()> pointer) {
+    const auto add_one = [&](const char *name, const std::function<void *()> &pointer) {
         cases.push_back({kind, std::string("free_of_") + name, [=] {
                              take(100);
                              give(pointer());
