@@ -9,6 +9,7 @@
 #include "check.h"
 #include "heap.h"
 #include "large.h"
+#include "misuse.h"
 #include "option.h"
 #include "units.h"
 
@@ -287,7 +288,7 @@ static void *reallocate(void *p, size_t size)
     bool to_slot = last_byte_has_slot(last);
     if (slab != NULL) {
         check_named("realloc", p, holds, UNSIZED);
-        (void)verify_slot("realloc", slab, p, holds, UNSIZED);
+        (void)misuse_unless_slot("realloc", slab, p, holds, UNSIZED);
     }
     if (slab != NULL && to_slot && class_slot_size(class_aligned(last)) == holds)
         return p;

@@ -4,6 +4,7 @@
 #include "check.h"
 #include "heap.h"
 #include "large.h"
+#include "misuse.h"
 
 #include <errno.h>
 #include <string.h>
@@ -151,7 +152,7 @@ static void verify_old(const char *function, const void *ptr, size_t size, size_
         misuse(function, ptr, size, align, "not allocated", NULL);
     if (slab->class != request_class(size, align))
         misuse(function, ptr, size, align, "wrong size", slab);
-    (void)verify_slot(function, slab, ptr, size, align);
+    (void)misuse_unless_slot(function, slab, ptr, size, align);
 }
 
 static void *resize_large(const char *function, void *ptr, size_t old_size, size_t new_size, size_t align, bool zeroed)

@@ -1,10 +1,11 @@
 #include "bin.h"
 
-#include "check.h"
 #include "heap.h"
+#include "misuse.h"
 #include "option.h"
 #include "pages.h"
 #include "pool.h"
+#include "report.h"
 #include "reservation.h"
 
 #include <errno.h>

@@ -1,108 +1,14 @@
 #include "check.h"
 
-#include "heap.h"
 #include "large.h"
+#include "misuse.h"
 #include "os/os.h"
+#include "report.h"
+#include "slab.h"
 
-#include <stdio.h>
-
-/* ---- reports ---------------------------------------------------------------------------------------------------- */
-
-struct line {
-    char text[256];
-    size_t length;
-};
-
-/* A line that is too long is cut, its end kept. */
-static void end_line(struct line *line, int length)
-{
-    line->length = length < 0 ? 0 : (size_t)length < sizeof line->text ? (size_t)length : sizeof line->text - 1;
-    if (line->length > 0)
-        line->text[line->length - 1] = '\n';
-}
-
-static size_t large_known(const void *p);
-
-static struct line describe(const char *function, const void *p, size_t size, size_t align, const char *kind,
-                            const struct slab *slab)
-{
-    char given[64] = "", holds[64];
-    if (align == 0)
-        (void)snprintf(given, sizeof given, ", %zu", size);
-    else if (align != UNSIZED)
-        (void)snprintf(given, sizeof given, ", %zu, %zu", size, align);
-    if (slab != NULL)
-        (void)snprintf(holds, sizeof holds, "its slab holds slots of %u bytes", (unsigned)class_slot_size(slab->class));
-    else if (region_known(p))
-        (void)snprintf(holds, sizeof holds, "its slab holds nothing");
-    else if (large_known(p) != 0)
-        (void)snprintf(holds, sizeof holds, "it is a block of %zu bytes", large_known(p));
-    else
-        (void)snprintf(holds, sizeof holds, "no block of this library begins there");
-    struct line line;
-    end_line(&line,
-             snprintf(line.text, sizeof line.text, "alloc: %s(%p%s): %s: %s\n", function, p, given, kind, holds));
-    return line;
-}
-
-_Noreturn void misuse(const char *function, const void *p, size_t size, size_t align, const char *kind,
-                      const struct slab *slab)
-{
-    struct line line = describe(function, p, size, align, kind, slab);
-    os_fatal(line.text, line.length);
-}
-
-void misuse_tolerated(const char *function, const void *p, size_t size, size_t align, const char *kind,
-                      const struct slab *slab)
-{
-    struct line line = describe(function, p, size, align, kind, slab);
-    os_write(line.text, line.length);
-}
-
-static const char *free_function(size_t align)
-{
-    return align == 0 ? "alloc_free" : align == UNSIZED ? "free" : "alloc_free_aligned";
-}
-
-_Noreturn void misuse_free(const void *p, size_t size, size_t align, const char *kind, const struct slab *slab)
-{
-    misuse(free_function(align), p, size, align, kind, slab);
-}
-
-size_t verify_slot(const char *function, const struct slab *slab, const void *p, size_t size, size_t align)
-{
-    uint32_t index = slab_index(slab, p);
-    bool is_start = slab_starts_slot_at(slab, p);
-    if (!is_start || index >= slab_granted(slab))
-        misuse(function != NULL ? function : free_function(align), p, size, align,
-               is_start ? "not allocated" : "not the start of a slot", slab);
-    return index;
-}
-
-#if !ALLOC_DEBUG
-
-static size_t large_known(const void *p)
-{
-    (void)p;
-    return 0;
-}
-
-#else
-
-_Noreturn void check_failed(const char *file, int at, const char *expression)
-{
-    struct line line;
-    end_line(&line, snprintf(line.text, sizeof line.text, "alloc: internal error: %s:%d: %s\n", file, at, expression));
-    os_fatal(line.text, line.length);
-}
+#if ALLOC_DEBUG
 
 /* ---- what is handed out: slots ----------------------------------------------------------------------------------- */
-
-bool check_region_begin(struct region *region)
-{
-    region->shadow = os_map(REGION_SIZE / 8, os_page_size());
-    return region->shadow != NULL;
-}
 
 static bool shadow_set(const void *p, bool handed_out)
 {
@@ -154,12 +60,6 @@ static struct large_entry *large_entry(const void *p)
     return &table[(uintptr_t)p / PAGE_SIZE_MIN];
 }
 
-static size_t large_known(const void *p)
-{
-    struct large_entry *entry = large_entry(p);
-    return entry != NULL && atomic_load(&entry->start) == (uintptr_t)p ? atomic_load(&entry->bytes) : 0;
-}
-
 /* ---- handing out and taking back ---------------------------------------------------------------------------------- */
 
 void *check_allocated(void *p, size_t size, size_t align)
@@ -208,7 +108,7 @@ void check_named(const char *function, const void *p, size_t size, size_t align)
     if (atomic_load(&entry->bytes) == 0)
         misuse(function, p, size, align, "double free", NULL);
     if (has_slot || large_good_size(size) != atomic_load(&entry->bytes))
-        misuse(function, p, size, align, "wrong size", NULL);
+        misuse_of_large(function, p, size, align, atomic_load(&entry->bytes));
 }
 
 void check_freed(const char *function, void *p, size_t size, size_t align)
@@ -230,38 +130,6 @@ void check_foreign(const char *function, const void *p)
     struct large_entry *entry = large_entry(p);
     if (entry != NULL && atomic_load(&entry->start) == (uintptr_t)p)
         misuse(function, p, 0, UNSIZED, "double free", NULL);
-}
-
-/* ---- the invariants ---------------------------------------------------------------------------------------------- */
-
-/* The bits of a map that nobody writes to; its summaries say where they are. */
-static size_t count_map(struct map *map, size_t granted)
-{
-    size_t count = 0;
-    for (size_t word = 0; word < map_words(granted); word++) {
-        uint64_t bits = atomic_load(&map->word[word]);
-        bool listed = atomic_load(map_group(map, word / 64)) >> (word % 64) & 1;
-        bool taken = map->taken_group == word / 64 && (map->taken >> (word % 64) & 1);
-        check((bits != 0) == (listed || taken));
-        check(!listed || (atomic_load(&map->top[word / 64 / 64]) >> (word / 64 % 64) & 1));
-        count += population(bits);
-    }
-    return count;
-}
-
-void check_slab(struct slab *slab)
-{
-    size_t capacity = slab_capacity(slab_kind_of(slab), slab->class);
-    size_t freed = slab_freed_count(slab);
-    check(slab_granted(slab) <= capacity && freed <= slab_granted(slab));
-    check(freed == count_map(slab->local, slab_granted(slab)));
-}
-
-void check_slab_quiet(struct slab *slab)
-{
-    check_slab(slab);
-    uint32_t waiting = atomic_load(&slab_remote(slab)->pushed) - slab_remote(slab)->popped;
-    check(waiting == (ALLOC_THREADS ? count_map(slab->remote, slab_granted(slab)) : 0));
 }
 
 #endif

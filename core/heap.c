@@ -1,6 +1,6 @@
 #include "heap.h"
 
-#include "check.h"
+#include "misuse.h"
 #include "option.h"
 
 #include <errno.h>
@@ -352,7 +352,7 @@ void free_cold(void *p, size_t size, size_t align)
     size_t class = request_class(size, align);
     if (slab->class != class)
         misuse_free(p, size, align, "wrong size", slab);
-    size_t index = verify_slot(NULL, slab, p, size, align);
+    size_t index = misuse_unless_slot(NULL, slab, p, size, align);
     struct bin *own = bin_of_class(class);
     if (slab_bin(slab) != own) {
         free_remote(own, slab, p, index, size, align);

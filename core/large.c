@@ -1,8 +1,8 @@
 #include "large.h"
 
-#include "check.h"
 #include "lock.h"
 #include "memory.h"
+#include "misuse.h"
 #include "pages.h"
 #include "size_class.h"
 

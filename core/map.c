@@ -1,6 +1,6 @@
 #include "map.h"
 
-#include "check.h"
+#include "report.h"
 
 /* The bits of a top-level word that come at or after the cursor; all of them in the other word. */
 static uint64_t from_cursor(uint64_t top, size_t bit) { return top & (~(uint64_t)0 << bit); }
@@ -112,6 +112,24 @@ void map_untake(struct map *map)
     if (atomic_fetch_add_explicit(map_group(map, group), map->taken, memory_order_acq_rel) == 0)
         atomic_fetch_or_explicit(&map->top[group / 64], (uint64_t)1 << (group % 64), memory_order_acq_rel);
     map->taken = 0;
+}
+
+#endif
+
+#if ALLOC_DEBUG
+
+size_t map_check(struct map *map, size_t granted)
+{
+    size_t count = 0;
+    for (size_t word = 0; word < map_words(granted); word++) {
+        uint64_t bits = atomic_load(&map->word[word]);
+        bool listed = atomic_load(map_group(map, word / 64)) >> (word % 64) & 1;
+        bool taken = map->taken_group == word / 64 && (map->taken >> (word % 64) & 1);
+        check((bits != 0) == (listed || taken));
+        check(!listed || (atomic_load(&map->top[word / 64 / 64]) >> (word / 64 % 64) & 1));
+        count += population(bits);
+    }
+    return count;
 }
 
 #endif

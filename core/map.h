@@ -113,4 +113,7 @@ void map_untake(struct map *map);
 
 #endif
 
+/* Debug builds: the bits of a map that nobody writes to. Its summaries say where they are. */
+size_t map_check(struct map *map, size_t granted);
+
 #endif

@@ -1,9 +1,9 @@
 #include "option.h"
 
 #include "os/os.h"
+#include "report.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #define AGE_MAX INT32_MAX /* ages are compared as signed differences of 32 bits */
@@ -69,19 +69,16 @@ static bool parse(enum option option, const char *text)
 
 static void report_ignored(enum option option, const char *value)
 {
-    char line[256], text[64] = "";
+    char text[64] = "";
     for (size_t i = 0; i < sizeof text - 1 && value[i] != '\0'; i++)
         text[i] = value[i] < ' ' || value[i] > '~' ? '?' : value[i]; /* what a terminal might obey */
     const char *const *words = options[option].words;
-    int length;
     if (words[0] != NULL)
-        length = snprintf(line, sizeof line, "alloc: %s=%s: ignored: not %s, %s or %s\n", options[option].variable,
-                          text, words[0], words[1], words[2]);
+        report("alloc: %s=%s: ignored: not %s, %s or %s\n", options[option].variable, text, words[0], words[1],
+               words[2]);
     else
-        length = snprintf(line, sizeof line, "alloc: %s=%s: ignored: not a number up to %zu\n",
-                          options[option].variable, text, options[option].maximum);
-    if (length > 0)
-        os_write(line, (size_t)length);
+        report("alloc: %s=%s: ignored: not a number up to %zu\n", options[option].variable, text,
+               options[option].maximum);
 }
 
 void option_start(void)

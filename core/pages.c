@@ -1,9 +1,9 @@
 #include "pages.h"
 
-#include "check.h"
 #include "lock.h"
 #include "memory.h"
 #include "option.h"
+#include "report.h"
 #include "size_class.h"
 #include "units.h"
 

@@ -1,6 +1,5 @@
 #include "region.h"
 
-#include "check.h"
 #include "lock.h"
 #include "memory.h"
 #include "slab.h"
@@ -60,7 +59,8 @@ static bool region_begin(enum slab_kind kind)
         os_huge_pages(region, size, false);
     if (!provide_entry(region) || reservation_take((enum space)kind, size) == NULL)
         return false;
-    if (!check_region_begin(region)) {
+    region->shadow = ALLOC_DEBUG ? os_map(REGION_SIZE / 8, os_page_size()) : NULL;
+    if (ALLOC_DEBUG && region->shadow == NULL) {
         reservation_untake((enum space)kind, size);
         return false;
     }

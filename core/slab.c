@@ -1,8 +1,8 @@
 #include "slab.h"
 
-#include "check.h"
 #include "heap.h"
 #include "pool.h"
+#include "report.h"
 
 /* Distances between push counts are signed differences: a count that every push has passed lies EVER behind, one that
  * none reaches EVER ahead. */
@@ -145,8 +145,8 @@ enum look { LOOK_DONE, LOOK_EMPTY, LOOK_AGAIN };
  * and they call a slab empty only when it is. LOOK_AGAIN: frees came in meanwhile that empty it. */
 static enum look look_at(struct slab *slab, struct bin *bin, bool is_owner)
 {
-    if (is_owner)
-        check_slab(slab);
+    if (ALLOC_DEBUG && is_owner)
+        slab_check(slab);
     uint32_t pushed = open_to_pushes(slab);
     uint32_t freed = slab_freed_count(slab);
     int64_t capacity = slots_that_fit(slab_kind_of(slab), bin->reciprocal);
@@ -453,6 +453,27 @@ uint64_t slab_push(struct slab *slab, size_t word, uint64_t mask)
     if (clash == 0)
         slab_push_count(slab, population(mask));
     return clash;
+}
+
+#endif
+
+/* ---- the invariants ------------------------------------------------------------------------------------------------ */
+
+#if ALLOC_DEBUG
+
+void slab_check(struct slab *slab)
+{
+    size_t capacity = slab_capacity(slab_kind_of(slab), slab->class);
+    size_t freed = slab_freed_count(slab);
+    check(slab_granted(slab) <= capacity && freed <= slab_granted(slab));
+    check(freed == map_check(slab->local, slab_granted(slab)));
+}
+
+void slab_check_quiet(struct slab *slab)
+{
+    slab_check(slab);
+    uint32_t waiting = atomic_load(&slab_remote(slab)->pushed) - slab_remote(slab)->popped;
+    check(waiting == (ALLOC_THREADS ? map_check(slab->remote, slab_granted(slab)) : 0));
 }
 
 #endif

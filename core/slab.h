@@ -227,4 +227,12 @@ uint64_t slab_push(struct slab *slab, size_t word, uint64_t mask);
 /* The parts of a push after its bits are reachable. A test stops in between. */
 void slab_push_count(struct slab *slab, unsigned count);
 
+/* ---- debug builds ------------------------------------------------------------------------------------------------ */
+
+/* The equation above struct slab, bit by bit, as far as its owner, who calls, writes it. */
+void slab_check(struct slab *slab);
+
+/* And the rest of it, when nobody uses the slab. */
+void slab_check_quiet(struct slab *slab);
+
 #endif

@@ -166,7 +166,7 @@ void engine_validate(void)
     for (struct region *region = ALLOC_DEBUG ? next_region(NULL) : NULL; region != NULL; region = next_region(region))
         for (size_t index = region_first_slab(region); index < region->slab_end; index++)
             if (atomic_load(&region_slab(region, index)->bin) != NULL)
-                check_slab_quiet(region_slab(region, index));
+                slab_check_quiet(region_slab(region, index));
 #if ALLOC_DEBUG
     for (enum space space = 0; space < SPACES; space++)
         pages_check(space);

@@ -34,8 +34,8 @@ IMPORTS = set("""
     mmap munmap mremap mprotect madvise syscall getpid getpagesize getauxval getrlimit clock_gettime write abort
     pthread_mutexattr_init pthread_mutexattr_setrobust pthread_mutex_init pthread_mutex_trylock pthread_mutex_unlock
     pthread_mutex_consistent pthread_once pthread_key_create pthread_setspecific __register_atfork dlsym __errno_location
-    environ __environ __libc_single_threaded memcpy memset strchr strcpy strcmp strncmp strlen snprintf dlopen fprintf prctl
-    _ZSt15get_new_handlerv _ZSt17__throw_bad_allocv
+    environ __environ __libc_single_threaded memcpy memset strchr strcpy strcmp strncmp strlen snprintf vsnprintf dlopen fprintf
+    prctl _ZSt15get_new_handlerv _ZSt17__throw_bad_allocv
     __cxa_finalize __gmon_start__ _ITM_deregisterTMCloneTable _ITM_registerTMCloneTable""".split())
 
 # Thread-local storage at an offset that is known when the program starts, nothing that a lookup allocates for.
