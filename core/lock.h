@@ -4,8 +4,7 @@
 #ifndef ALLOC_LOCK_H
 #define ALLOC_LOCK_H
 
-#include "os/os.h"
-#include "reservation.h"
+#include "memory.h"
 
 #define HEAP_LOCKS 16 /* shared by all heaps */
 

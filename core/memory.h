@@ -9,6 +9,18 @@
 
 #include <stdatomic.h>
 
+/* What memory is for. The first are the kinds of slabs (region.h). */
+enum space {
+    SPACE_SMALL,
+    SPACE_MEDIUM,
+    SPACE_LARGE,
+    SPACE_HUGE,   /* huge pages back it */
+    SPACE_BLOCKS, /* large blocks */
+    SPACES,
+    SPACE_META = SPACES, /* what the engine keeps about the others */
+    RESERVATIONS
+};
+
 struct memory_counts {
     _Atomic size_t charged; /* bytes */
     _Atomic size_t purges;  /* times that memory went back to the system */

@@ -48,7 +48,9 @@ static struct slab *take_clean(enum slab_kind kind)
 {
     purge_other_kinds(kind);
     void *start = pages_take_clean((enum space)kind, kind_size(kind), kind_size(kind));
-    return start == NULL ? slab_fresh(kind) : slab_of(start);
+    if (start == NULL)
+        start = region_take(kind);
+    return start == NULL ? NULL : slab_of(start);
 }
 
 /* ---- huge pages, as long as they are cheap ------------------------------------------------------------------------ */

@@ -2,7 +2,7 @@
 
 #include "lock.h"
 #include "memory.h"
-#include "slab.h"
+#include "size_class.h"
 
 static const _Atomic uint8_t no_region;
 OS_SMALL_STATE struct region_table region_table = {.shifts = &no_region};
@@ -86,7 +86,7 @@ static bool provide_addresses(enum slab_kind kind)
     return (extended || reservation_begin(space, size, REGION_SIZE)) && region_begin(kind);
 }
 
-static struct slab *grow(enum slab_kind kind)
+static char *grow(enum slab_kind kind)
 {
     char *start = provide_addresses(kind) ? reservation_take((enum space)kind, kind_size(kind)) : NULL;
     if (start == NULL)
@@ -94,19 +94,19 @@ static struct slab *grow(enum slab_kind kind)
     struct region *region = region_of(start);
     uint32_t end = (region_offset(start) >> region->slab_shift) + 1;
     atomic_store_explicit(&region->slab_end, end, memory_order_relaxed);
-    return slab_of(start);
+    return start;
 }
 
-struct slab *slab_fresh(enum slab_kind kind)
+void *region_take(enum slab_kind kind)
 {
     if (!memory_charge(kind_size(kind)))
         return NULL;
     lock_acquire(LOCK_GROWTH);
-    struct slab *slab = grow(kind);
+    char *start = grow(kind);
     lock_release(LOCK_GROWTH);
-    if (slab == NULL)
+    if (start == NULL)
         memory_discharge(kind_size(kind));
-    return slab;
+    return start;
 }
 
 struct region *region_newest(void)

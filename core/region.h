@@ -64,8 +64,6 @@ struct region {
 
 _Static_assert(sizeof(struct region) == 64, "the region takes the place of a slab's header");
 
-struct slab;
-
 static inline struct region *region_of(const void *p)
 {
     return (struct region *)((uintptr_t)p & ~(uintptr_t)(REGION_SIZE - 1));
@@ -109,8 +107,8 @@ static inline bool region_known(const void *p)
            region_offset(p) >> shift < atomic_load_explicit(&region_of(p)->slab_end, memory_order_relaxed);
 }
 
-/* A slab that never served. NULL when there is no memory. */
-struct slab *slab_fresh(enum slab_kind kind);
+/* The memory of a slab that never served. NULL when there is none. */
+void *region_take(enum slab_kind kind);
 
 /* All regions, the newest first; their slabs from region_first_slab to slab_end. */
 struct region *region_newest(void);

@@ -1,7 +1,6 @@
 #include "reservation.h"
 
 #include "lock.h"
-#include "memory.h"
 #include "option.h"
 #include "size_class.h"
 

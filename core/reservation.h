@@ -10,20 +10,7 @@
 #ifndef ALLOC_RESERVATION_H
 #define ALLOC_RESERVATION_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
-/* What memory is for. The first are the kinds of slabs (region.h). */
-enum space {
-    SPACE_SMALL,
-    SPACE_MEDIUM,
-    SPACE_LARGE,
-    SPACE_HUGE,   /* huge pages back it */
-    SPACE_BLOCKS, /* large blocks */
-    SPACES,
-    SPACE_META = SPACES, /* what the engine keeps about the others */
-    RESERVATIONS
-};
+#include "memory.h"
 
 #define WINDOW_SHIFT 27
 #define WINDOW       ((size_t)1 << WINDOW_SHIFT) /* what reservations begin at a multiple of */
