@@ -7,6 +7,7 @@
 #include "option.h"
 #include "pages.h"
 #include "stats.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -32,7 +33,7 @@ int alloc_purge(void)
 {
     return pages_purge_oldest(SPACE_BLOCKS, SIZE_MAX) || pages_purge_oldest(SPACE_LARGE, SIZE_MAX) ||
            pages_purge_oldest(SPACE_HUGE, SIZE_MAX) || pages_purge_oldest(SPACE_MEDIUM, SIZE_MAX) ||
-           pages_purge_oldest(SPACE_SMALL, SIZE_MAX) || heap_purge();
+           pages_purge_oldest(SPACE_SMALL, SIZE_MAX) || thread_purge();
 }
 
 int alloc_option_set(enum alloc_option option, size_t value)

@@ -7,7 +7,7 @@
 #include "alloc/alloc_gp.h"
 
 #include "check.h"
-#include "heap.h"
+#include "hot.h"
 #include "large.h"
 #include "misuse.h"
 #include "option.h"
@@ -72,7 +72,7 @@ static OUT_OF_LINE void *allocate(size_t size, size_t align, bool zeroed)
     if (!last_byte_has_slot(last))
         return allocate_large(size, align, zeroed);
     size_t class = class_aligned(last);
-    void *p = allocated(bin_allocate(bin_of_class(class)), class);
+    void *p = allocated(hot_allocate(heap_bin(class)), class);
     if (p != NULL && zeroed)
         memset(p, 0, size);
     return p;
@@ -86,7 +86,7 @@ HOT void *gp_malloc(size_t size)
     if (!last_byte_has_slot(last))
         return allocate_cold(size);
     size_t class = class_aligned(last);
-    return allocated(bin_allocate(bin_of_class(class)), class);
+    return allocated(hot_allocate(heap_bin(class)), class);
 }
 
 void *alloc_gp_malloc(size_t size) { return gp_malloc(size); }
@@ -182,7 +182,7 @@ static OUT_OF_LINE void free_elsewhere(void *p)
     }
     size_t size = class_slot_size(slab->class);
     check_freed("free", p, size, UNSIZED);
-    free_cold(p, size, UNSIZED);
+    cold_free(p, size, UNSIZED);
 }
 
 /* NULL takes the way of pointers from elsewhere: no region begins at 0. */
@@ -195,12 +195,12 @@ void alloc_gp_free(void *ptr)
     }
     struct slab *slab = slab_at(ptr, shift);
     struct bin *bin = atomic_load_explicit(&slab->bin, memory_order_relaxed);
-    if (!bin_is_own(bin)) {
+    if (!heap_is_own(bin)) {
         free_elsewhere(ptr);
         return;
     }
     check_freed("free", ptr, bin->slot_size, UNSIZED);
-    bin_free_own(bin, slab, ptr, bin->slot_size, UNSIZED);
+    hot_free_own(bin, slab, ptr, bin->slot_size, UNSIZED);
 }
 
 /* ---- free with a size ------------------------------------------------------------------------------------------------ */
@@ -243,11 +243,11 @@ HOT void free_checked(const char *function, void *p, size_t size, size_t align, 
     }
     struct slab *slab = slab_at(p, shift);
     struct bin *bin = atomic_load_explicit(&slab->bin, memory_order_relaxed);
-    if (!bin_is_own(bin) || last - bin->below >= bin->slot_size - bin->below) {
+    if (!heap_is_own(bin) || last - bin->below >= bin->slot_size - bin->below) {
         free_checked_cold(function, p, size, align);
         return;
     }
-    bin_free_own(bin, slab, p, bin->slot_size, UNSIZED);
+    hot_free_own(bin, slab, p, bin->slot_size, UNSIZED);
 }
 
 void alloc_gp_free_sized(void *ptr, size_t size) { free_checked("free_sized", ptr, size, 0, last_of_object(size)); }

@@ -2,7 +2,7 @@
 #include "alloc/alloc_std.h"
 
 #include "check.h"
-#include "heap.h"
+#include "hot.h"
 #include "large.h"
 #include "misuse.h"
 
@@ -32,7 +32,7 @@ static void *allocate_large(size_t size, size_t align, bool zeroed)
 static OUT_OF_LINE void *allocate_cold(size_t size, size_t align)
 {
     if (request_has_slot(size, align))
-        return check_allocated(bin_allocate(bin_of_class(request_class(size, align))), size, align);
+        return check_allocated(hot_allocate(heap_bin(request_class(size, align))), size, align);
     return check_allocated(allocate_large(size, align, false), size, align);
 }
 
@@ -45,7 +45,7 @@ void *alloc_malloc(size_t size)
 {
     if (!size_has_slot(size))
         return allocate_cold(size, 0);
-    return check_allocated(bin_allocate(bin_of_class(class_natural(size))), size, 0);
+    return check_allocated(hot_allocate(heap_bin(class_natural(size))), size, 0);
 }
 
 void *alloc_malloc_aligned(size_t size, size_t align)
@@ -53,7 +53,7 @@ void *alloc_malloc_aligned(size_t size, size_t align)
     size_t last = last_byte(size, align);
     if ((align & (align - 1)) != 0 || !last_byte_has_slot(last))
         return allocate_aligned_cold(size, align);
-    return check_allocated(bin_allocate(bin_of_class(class_aligned(last))), size, align);
+    return check_allocated(hot_allocate(heap_bin(class_aligned(last))), size, align);
 }
 
 static void *allocate(size_t size, size_t align)
@@ -98,7 +98,7 @@ static void refuse_slot(const char *function, const void *ptr, size_t size, size
 static OUT_OF_LINE void free_odd(void *ptr, size_t size, size_t align)
 {
     if (request_has_slot(size, align)) {
-        bin_free(bin_of_class(request_class(size, align)), ptr, size, align);
+        hot_free(heap_bin(request_class(size, align)), ptr, size, align);
         return;
     }
     refuse_slot(align == 0 ? "alloc_free" : "alloc_free_aligned", ptr, size, align);
@@ -119,7 +119,7 @@ void alloc_free(void *ptr, size_t size)
         return;
     check_freed("alloc_free", ptr, size, 0);
     if (size_has_slot(size))
-        bin_free(bin_of_class(class_natural(size)), ptr, size, 0);
+        hot_free(heap_bin(class_natural(size)), ptr, size, 0);
     else
         free_odd(ptr, size, 0);
 }
@@ -134,7 +134,7 @@ void alloc_free_aligned(void *ptr, size_t size, size_t align)
         return;
     }
     check_freed("alloc_free_aligned", ptr, size, align);
-    bin_free(bin_of_class(class_aligned(last)), ptr, size, align);
+    hot_free(heap_bin(class_aligned(last)), ptr, size, align);
 }
 
 /* ---- resize ----------------------------------------------------------------------------------------------------- */

@@ -8,9 +8,36 @@
 #ifndef ALLOC_HEAP_H
 #define ALLOC_HEAP_H
 
-#include "bin.h"
 #include "lock.h"
-#include "sweep.h"
+#include "slab.h"
+
+/* ---- one size class of a heap ------------------------------------------------------------------------------------- */
+
+/* Slots held back per bin, as many as have so many bytes; their slabs cannot be given back meanwhile. */
+#define RECENT_MAX   4
+#define RECENT_BYTES 32768
+
+struct bin {
+    _Alignas(64) uint32_t room;   /* how many more slots it holds back: recent[room] is the one freed last */
+    uint32_t misaligned;          /* the bits that are 0 in the address of each of its slots */
+    void *recent[RECENT_MAX + 1]; /* filled from where room begins down to 0; all others are NULL */
+    uint32_t slot_size;           /* bytes; 0 in a bin never used */
+    uint32_t reciprocal;          /* of slot_size */
+    uint32_t below;               /* slot_size of the class before this one: what is larger has no smaller slot */
+    _Alignas(64) uint64_t mask;   /* free slots of the word taken: bit i is the slot at base + i * slot_size */
+    char *base;                   /* address of the word's first slot */
+    struct slab *current;
+    /* under the heap's lock */
+    slab_list available; /* slabs worth taking up again */
+    slab_list swept;     /* those of them of whose memory some is gone, see sweep.h: taken up last */
+    /* Slabs owned, of the first kinds and large ones; read without the lock; they wrap, which does no harm. */
+    _Atomic uint16_t first_owned;
+    _Atomic uint16_t large_owned;
+};
+
+_Static_assert(sizeof(struct bin) == 128, "two cache lines per bin, a shift away from its class");
+
+/* ---- one thread ---------------------------------------------------------------------------------------------------- */
 
 #define HEAP_ALIGN 16384 /* a bin's heap is a mask away */
 
@@ -20,6 +47,14 @@ struct outbox {
     size_t word;
     uint64_t mask;
     size_t size, align; /* as passed to the last free, for reports */
+};
+
+/* Where the heap's sweep is, see sweep.h. */
+struct sweep {
+    struct slab *slab;   /* current, although no bin allocates from it: nobody else looks at it meanwhile. NULL: none */
+    uint32_t slot;       /* the next to look at */
+    uint32_t run;        /* from here up to it, all are free */
+    uint32_t next_class; /* the bin to look for a slab in */
 };
 
 /* The bins come last: what most threads write lies on two pages. */
@@ -35,7 +70,7 @@ struct heap {
     struct os_owner owner;   /* of a known heap */
     bool is_owned;           /* by a thread. Not: pooled, or lent for one operation */
     bool is_known;
-    size_t purged; /* bins that heap_purge has been at; the owner's */
+    size_t purged; /* bins that thread_purge has been at; the owner's */
     struct bin bins[CLASS_COUNT];
 };
 
@@ -61,26 +96,26 @@ static inline struct heap *heap_of(const struct bin *bin)
 static inline struct heap *heap_self(void) { return (struct heap *)((char *)own_bins - offsetof(struct heap, bins)); }
 
 /* Whether a bin is the calling thread's. It may be marked (BIN_CALLED), or NULL: then it is not. */
-static inline bool bin_is_own(const struct bin *bin) { return ((uintptr_t)bin ^ (uintptr_t)own_bins) < HEAP_ALIGN; }
+static inline bool heap_is_own(const struct bin *bin) { return ((uintptr_t)bin ^ (uintptr_t)own_bins) < HEAP_ALIGN; }
 
-static inline size_t bin_class(const struct bin *bin) { return (size_t)(bin - heap_of(bin)->bins); }
+static inline size_t heap_class(const struct bin *bin) { return (size_t)(bin - heap_of(bin)->bins); }
 
 static inline void heap_lock(const struct heap *heap) { lock_acquire(LOCK_HEAP + heap->number % HEAP_LOCKS); }
 static inline void heap_unlock(const struct heap *heap) { lock_release(LOCK_HEAP + heap->number % HEAP_LOCKS); }
 
-/* Frees the slots that the bins of the calling thread's heap hold back. Housekeeping. */
-void heap_flush_recent(struct heap *heap);
+/* A heap without a thread, or a fresh one. NULL: no memory. */
+struct heap *heap_take(void);
 
-/* Frees a slot of another heap's slab, the index-th: it waits in the calling thread's outbox for others of its word. `size` and
- * `align` are only for reports. */
-void heap_pass_on(struct slab *slab, size_t index, size_t size, size_t align);
+#if ALLOC_THREADS
+/* A heap without a thread. NULL: there is none. */
+struct heap *heap_take_pooled(void);
 
-/* Makes the slabs of the calling thread's next bin, or those it should look at, leave the heap where they are empty. One
- * step; false: it has been at all of them, and begins anew. */
-bool heap_purge(void);
+/* Gives a heap back: the next thread finds it, or, `last`, the one after all others. */
+void heap_put(struct heap *heap, bool last);
 
-/* An available slab of a pooled heap, for a bin that would otherwise take a fresh one. NULL: the heap that was asked has none. */
-struct slab *heap_take_over(struct bin *bin);
+/* In a forked child: its parent's heaps have no owners that could end. */
+void heap_forget_owners(void);
+#endif
 
 struct heap_counts {
     size_t heaps, pooled;
@@ -88,7 +123,7 @@ struct heap_counts {
 struct heap_counts heap_count(void);
 
 /* The bin of the calling thread for a class: one of heap_none's or heap_late's where the thread has no heap. */
-static inline struct bin *bin_of_class(size_t class)
+static inline struct bin *heap_bin(size_t class)
 {
     struct bin *bin = &own_bins[class];
     __asm__("" : "+r"(bin)); /* one register from here on: the compiler would compute each field's address anew */

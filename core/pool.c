@@ -8,7 +8,7 @@
 static slab_id unfit[SLAB_KINDS];                 /* through slab.links */
 static void *map_blocks[SLAB_KINDS][CLASS_COUNT]; /* each holding the next */
 
-void slab_give_back(struct slab *slab)
+void pool_give_back(struct slab *slab)
 {
     enum slab_kind kind = slab_kind_of(slab);
     pages_give((enum space)kind, slab_start(slab), kind_size(kind));
@@ -90,7 +90,7 @@ static struct slab *touch(struct slab *slab)
     return slab;
 }
 
-struct slab *slab_take(enum slab_kind kind)
+struct slab *pool_take(enum slab_kind kind)
 {
     struct slab *slab = take_dirty(kind);
     if (slab != NULL)
@@ -102,7 +102,7 @@ struct slab *slab_take(enum slab_kind kind)
 
 /* ---- slabs set aside ------------------------------------------------------------------------------------------------ */
 
-struct slab *slab_take_unfit(enum slab_kind kind)
+struct slab *pool_take_unfit(enum slab_kind kind)
 {
     lock_acquire(LOCK_POOL);
     struct slab *slab = unfit[kind] == 0 ? NULL : slab_from_id(unfit[kind]);
@@ -112,7 +112,7 @@ struct slab *slab_take_unfit(enum slab_kind kind)
     return slab;
 }
 
-void slab_set_aside(struct slab *slab)
+void pool_set_aside(struct slab *slab)
 {
     lock_acquire(LOCK_POOL);
     slab->state = SLAB_SET_ASIDE;
@@ -123,7 +123,7 @@ void slab_set_aside(struct slab *slab)
 
 /* ---- map blocks ---------------------------------------------------------------------------------------------------- */
 
-struct map *map_acquire(enum slab_kind kind, size_t class, size_t slots, bool *clean)
+struct map *pool_take_map(enum slab_kind kind, size_t class, size_t slots, bool *clean)
 {
     lock_acquire(LOCK_POOL);
     void *block = map_blocks[kind][class];
@@ -138,7 +138,7 @@ struct map *map_acquire(enum slab_kind kind, size_t class, size_t slots, bool *c
     return block == NULL ? NULL : map_at(block, slots);
 }
 
-void map_release(enum slab_kind kind, size_t class, size_t slots, struct map *map)
+void pool_give_map(enum slab_kind kind, size_t class, size_t slots, struct map *map)
 {
     void *block = map_block(map, slots);
     lock_acquire(LOCK_POOL);

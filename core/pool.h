@@ -9,19 +9,19 @@
 #include "region.h"
 
 /* A slab nobody else has, with usable memory of undefined contents. NULL when there is none. Any thread, no lock held. */
-struct slab *slab_take(enum slab_kind kind);
+struct slab *pool_take(enum slab_kind kind);
 
 /* One that was set aside. */
-struct slab *slab_take_unfit(enum slab_kind kind);
+struct slab *pool_take_unfit(enum slab_kind kind);
 
 /* Makes the memory of an empty slab, pooled by its owner, free. */
-void slab_give_back(struct slab *slab);
+void pool_give_back(struct slab *slab);
 
 /* Puts back a slab just taken that its taker has no memory to begin. */
-void slab_set_aside(struct slab *slab);
+void pool_set_aside(struct slab *slab);
 
 /* A block for a map over `slots` slots of a class; *clean tells whether it is still zero. */
-struct map *map_acquire(enum slab_kind kind, size_t class, size_t slots, bool *clean);
-void map_release(enum slab_kind kind, size_t class, size_t slots, struct map *map);
+struct map *pool_take_map(enum slab_kind kind, size_t class, size_t slots, bool *clean);
+void pool_give_map(enum slab_kind kind, size_t class, size_t slots, struct map *map);
 
 #endif

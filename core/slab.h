@@ -13,7 +13,7 @@
  *   available   owned and listed in its bin, because it has enough free slots to be worth taking up again
  *
  * State, lists, granted and armed change under the lock of the heap that owns the slab, but for a current slab, where they
- * are its owner's. See look_at in slab.c for who looks at a slab, and when.
+ * are its owner's. See look_at in settle.c for who looks at a slab, and when.
  */
 #ifndef ALLOC_SLAB_H
 #define ALLOC_SLAB_H
@@ -25,7 +25,6 @@
 #include <stdatomic.h>
 
 struct bin;
-struct heap;
 
 enum slab_state { SLAB_POOLED, SLAB_CURRENT, SLAB_PARKED, SLAB_AVAILABLE, SLAB_SET_ASIDE };
 
@@ -47,7 +46,7 @@ enum slab_links_use {
 typedef _Atomic slab_id slab_list;
 
 struct slab {
-    _Atomic(struct bin *) bin; /* the owner's bin for this class, with BIN_CALLED; any thread reads it, see free_cold */
+    _Atomic(struct bin *) bin; /* the owner's bin for this class, with BIN_CALLED; any thread reads it, see cold_free */
     struct map *local;         /* what the owner freed; owner only. NULL: the slab has no maps */
     _Atomic uint32_t countdown; /* local frees until the owner looks; the owner writes it, last of all in a free */
     uint32_t armed;             /* what countdown would be with no slot in local */
@@ -90,7 +89,7 @@ static inline struct slab *slab_of(const void *p)
 /* A mark in slab.bin: the owner is called. Its next free of the slab then does not take the hot path, and looks. */
 #define BIN_CALLED ((uintptr_t)1 << 63)
 
-/* The owner's bin, marked or not. NULL: pooled. Acquires, because slab_take_over changes it under another lock than the new
+/* The owner's bin, marked or not. NULL: pooled. Acquires, because settle_take_over changes it under another lock than the new
  * owner's. */
 static inline struct bin *slab_bin(const struct slab *slab)
 {
@@ -119,6 +118,11 @@ static inline char *slab_start(const struct slab *slab)
     return (char *)region + ((region_offset(slab) / sizeof(struct slab)) << region->slab_shift);
 }
 
+static inline char *slab_slot(const struct slab *slab, size_t index)
+{
+    return slab_start(slab) + index * class_slot_size(slab->class);
+}
+
 /* The number of the slot that an address lies in. */
 static inline uint32_t slab_index(const struct slab *slab, const void *p)
 {
@@ -128,7 +132,7 @@ static inline uint32_t slab_index(const struct slab *slab, const void *p)
 /* Whether a slot begins there. */
 static inline bool slab_starts_slot_at(const struct slab *slab, const void *p)
 {
-    return slab_start(slab) + (size_t)slab_index(slab, p) * class_slot_size(slab->class) == p;
+    return slab_slot(slab, slab_index(slab, p)) == p;
 }
 
 /* Slots that a slab has: what fits, and what a map can hold. The division is exact for every class: 2^16 and 2^21 leave
@@ -145,10 +149,6 @@ static inline uint32_t slab_capacity(enum slab_kind kind, size_t class)
 }
 
 /* ---- the owner's side ------------------------------------------------------------------------------------------- */
-
-/* Prepares a slab just taken for a new life as the current slab of a bin. False: no memory for its maps; the slab is
- * as it was. */
-bool slab_begin(struct slab *slab, struct bin *bin, size_t class);
 
 static inline uint32_t slab_granted(const struct slab *slab)
 {
@@ -176,56 +176,12 @@ static inline bool slab_has_pushed(struct slab *slab)
 /* Takes slots out of local; of a current slab. */
 static inline void slab_unfree(struct slab *slab, uint32_t count) { slab->armed -= count; }
 
-/* A current slab becomes parked, available or, if it is empty, is given back. */
-void slab_park(struct slab *slab);
-
-/* The owner's look, when countdown has reached 0. */
-void slab_settle_owner(struct slab *slab);
-
-/* The owner looks at one slab of its heap's revisit list. False: there is none. */
-bool slab_revisit(struct heap *heap);
-
-/* Takes the next available slab of a bin, which becomes current. */
-struct slab *slab_take_available(struct bin *bin);
-
-/* The same of those that were swept. */
-struct slab *slab_take_swept(struct bin *bin);
-
-/* As slab_take_available, of a bin whose heap has no thread and is the caller's for the moment: the slab changes hands. */
-struct slab *slab_take_over(struct bin *from, struct bin *bin);
-
-/* Takes the next available slab of a bin if most of it is free, and it was not swept; it becomes current. */
-struct slab *slab_take_sparse(struct bin *bin);
-
-/* Whether three quarters of what a current slab has handed out is free again; its owner asks. */
-bool slab_is_idle_current(struct slab *slab);
-
 /* The free slots of a map word of a current slab; its owner asks. */
 static inline uint64_t slab_free_word(const struct slab *slab, size_t word)
 {
     uint64_t free = atomic_load_explicit(&slab->local->word[word], memory_order_relaxed);
     return ALLOC_THREADS ? free | atomic_load_explicit(&slab->remote->word[word], memory_order_relaxed) : free;
 }
-
-/* What anybody may know of a slab. */
-struct slab_glance {
-    enum slab_state state;
-    size_t class;
-    uint32_t capacity, granted;
-    uint32_t free; /* of a current slab, only its owner knows: then 0 */
-};
-
-/* Looks at a slab from outside, for statistics. */
-struct slab_glance slab_glance(struct slab *slab);
-
-/* ---- anybody's side --------------------------------------------------------------------------------------------- */
-
-/* Frees slots of one map word that another heap owns: bits first, then the count, then a look if it is time for one.
- * A constant number of instructions without a retry. Returns those that were free already: none, or it is misuse. */
-uint64_t slab_push(struct slab *slab, size_t word, uint64_t mask);
-
-/* The parts of a push after its bits are reachable. A test stops in between. */
-void slab_push_count(struct slab *slab, unsigned count);
 
 /* ---- debug builds ------------------------------------------------------------------------------------------------ */
 

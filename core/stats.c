@@ -2,9 +2,9 @@
 
 #include "lock.h"
 #include "os/os.h"
-#include "slab.h"
+#include "settle.h"
 
-static void add_slab(struct slab_stats *stats, struct slab *slab, const struct slab_glance *glance)
+static void add_slab(struct slab_stats *stats, struct slab *slab, const struct settle_glance *glance)
 {
     enum slab_kind kind = slab_kind_of(slab);
     stats->current[kind] += glance->state == SLAB_CURRENT;
@@ -25,7 +25,7 @@ struct slab_stats stats_of_slabs(size_t class)
     for (struct region *region = region_newest(); region != NULL; region = region->next)
         for (uint32_t i = region_first_slab(region); i < region->slab_end; i++) {
             struct slab *slab = (struct slab *)region + i;
-            struct slab_glance glance = slab_glance(slab);
+            struct settle_glance glance = settle_glance(slab);
             if (glance.state != SLAB_POOLED && (class == EVERY_CLASS || class == glance.class))
                 add_slab(&stats, slab, &glance);
         }

@@ -1,6 +1,6 @@
 #include "sweep.h"
 
-#include "heap.h"
+#include "bin.h"
 #include "memory.h"
 
 #define SLOT_SIZE_MIN 16 /* of smaller ones, a page has many */
@@ -12,10 +12,10 @@ static void choose(struct heap *heap, const struct bin *growing)
     heap->sweep.slot = heap->sweep.run = 0;
     if (bin->slot_size < SLOT_SIZE_MIN || bin == growing)
         return;
-    heap->sweep.slab = slab_take_sparse(bin);
+    heap->sweep.slab = settle_take_sparse(bin);
 #if ALLOC_THREADS
     /* An idle bin's current slab goes back where it is empty, and is swept later where it is not. */
-    if (heap->sweep.slab == NULL && bin->current != NULL && slab_is_idle_current(bin->current))
+    if (heap->sweep.slab == NULL && bin->current != NULL && settle_is_idle_current(bin->current))
         bin_retire(bin);
 #endif
 }
@@ -25,7 +25,7 @@ void sweep_end(struct heap *heap)
     struct slab *slab = heap->sweep.slab;
     heap->sweep.slab = NULL;
     if (slab != NULL)
-        slab_park(slab);
+        settle_park(slab);
 }
 
 /* The pages within the free slots from heap->sweep.run up to `end`. */

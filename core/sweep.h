@@ -7,19 +7,7 @@
 #ifndef ALLOC_SWEEP_H
 #define ALLOC_SWEEP_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-struct bin;
-struct heap;
-struct slab;
-
-struct sweep {
-    struct slab *slab;   /* current, although no bin allocates from it: nobody else looks at it meanwhile. NULL: none */
-    uint32_t slot;       /* the next to look at */
-    uint32_t run;        /* from here up to it, all are free */
-    uint32_t next_class; /* the bin to look for a slab in */
-};
+#include "heap.h"
 
 /* A few steps for a bin of the calling thread's that is granted never-used memory. */
 void sweep_steps(const struct bin *growing);

@@ -1,7 +1,7 @@
 #include "white_box.h"
 
 #include "check.h"
-#include "heap.h"
+#include "hot.h"
 #include "large.h"
 #include "memory.h"
 #include "pages.h"
@@ -334,7 +334,7 @@ void engine_push_step(struct push *push)
         break;
     case PUSH_COUNT:
         push->next = PUSH_DONE;
-        slab_push_count(push->slab, population(push->mask));
+        settle_push_count(push->slab, population(push->mask));
         break;
     case PUSH_DONE:
         break;

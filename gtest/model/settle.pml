@@ -1,4 +1,4 @@
-/* Remote frees, and who looks at a slab when: a model for Spin of what core/slab.c, core/map.c and core/heap.c do.
+/* Remote frees, and who looks at a slab when: a model for Spin of what core/settle.c, core/map.c and core/outbox.c do.
  *
  * One slab of WORDS x WORD_SLOTS slots, HEAPS owners that may take it from the pool, two threads that free its slots
  * from outside. It lives LIVES times (a life begins when it is taken from the pool); in each life TAKES words of what
