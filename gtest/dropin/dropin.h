@@ -2,7 +2,7 @@
 #ifndef ALLOC_TEST_DROPIN_H
 #define ALLOC_TEST_DROPIN_H
 
-#include "../support.h"
+#include "../support/support.h"
 
 #include <alloc/alloc_gp.h>
 #include <malloc.h>

@@ -1,7 +1,7 @@
 // The library loaded by a program that has allocated without it: both are there side by side, each with blocks of its own,
 // and what the program had from the other one is no matter.
-#include "../loaded.h"
-#include "../support.h"
+#include "../support/loaded.h"
+#include "../support/support.h"
 
 #include <cerrno>
 #include <dlfcn.h>

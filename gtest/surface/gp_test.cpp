@@ -74,7 +74,7 @@ TEST(Sizes, WhoseProductOverflowsAreRefused)
     alloc_gp_free(block);
 }
 
-TEST(Calloc, ZeroesAlsoWhatServedBefore)
+TEST(GpCalloc, ZeroesAlsoWhatServedBefore)
 {
     for (size_t size : edge_sizes()) {
         void *dirty[3];
@@ -105,11 +105,11 @@ void *aligned_by_pointer(size_t align, size_t size)
 }
 
 // Each of the three functions, with every size at every alignment.
-class Aligned : public testing::TestWithParam<void *(*)(size_t, size_t)>
+class GpAligned : public testing::TestWithParam<void *(*)(size_t, size_t)>
 {
 };
 
-TEST_P(Aligned, GivesTheAlignment)
+TEST_P(GpAligned, GivesTheAlignment)
 {
     Random random(1);
     for (size_t align : alignments()) {
@@ -134,7 +134,7 @@ TEST_P(Aligned, GivesTheAlignment)
 }
 
 // What the block was aligned to is not kept, what it contains is.
-TEST_P(Aligned, CanBeResized)
+TEST_P(GpAligned, CanBeResized)
 {
     for (size_t align : {size_t{8}, size_t{64}, size_t{4096}, MiB, 4 * MiB})
         for (size_t from : {size_t{1}, size_t{100}, size_t{4096}, 600 * KiB})
@@ -151,13 +151,13 @@ TEST_P(Aligned, CanBeResized)
             }
 }
 
-std::string name_of_function(const testing::TestParamInfo<Aligned::ParamType> &info)
+std::string name_of_function(const testing::TestParamInfo<GpAligned::ParamType> &info)
 {
     const char *const names[] = {"AlignedAlloc", "Memalign", "PosixMemalign"};
     return names[info.index];
 }
 
-INSTANTIATE_TEST_SUITE_P(By, Aligned, testing::Values(alloc_gp_aligned_alloc, alloc_gp_memalign, aligned_by_pointer),
+INSTANTIATE_TEST_SUITE_P(By, GpAligned, testing::Values(alloc_gp_aligned_alloc, alloc_gp_memalign, aligned_by_pointer),
                          name_of_function);
 
 TEST(AlignedAlloc, RefusesWhatIsNoAlignment)
@@ -353,7 +353,7 @@ TEST(Free, KeepsErrnoAsAThreadsFirstCall)
 // ---- large blocks ---------------------------------------------------------------------------------------------------
 
 // More than a region's table of sizes has entries for, of every length: all sizes come back.
-TEST(Large, ManyAreToldApart)
+TEST(GpLarge, ManyAreToldApart)
 {
     const size_t before = stats().large_live;
     std::vector<void *> blocks(repetitions(400));
@@ -373,7 +373,7 @@ TEST(Large, ManyAreToldApart)
 }
 
 // Neither what lies inside of a block nor what another one left there is taken for a block.
-TEST(Large, BeginWhereTheyBegin)
+TEST(GpLarge, BeginWhereTheyBegin)
 {
     for (size_t round = 0; round < 4; round++) {
         auto *block = static_cast<char *>(alloc_gp_malloc(8 * MiB));
@@ -391,7 +391,7 @@ TEST(Large, BeginWhereTheyBegin)
     }
 }
 
-TEST(Large, LeaveNothingWhereTheyMovedFrom)
+TEST(GpLarge, LeaveNothingWhereTheyMovedFrom)
 {
     size_t moved = 0;
     void *blocks[8]; // one beside the other, so that most have no room to grow
@@ -408,7 +408,7 @@ TEST(Large, LeaveNothingWhereTheyMovedFrom)
         alloc_gp_free(block);
 }
 
-TEST(Large, ServeAgainOnceTheyAreFreed)
+TEST(GpLarge, ServeAgainOnceTheyAreFreed)
 {
     ASSERT_EQ(alloc_option_set(ALLOC_OPTION_PURGE_AGE, size_t{1} << 30), 0); // however slow this is
     for (size_t size : {600 * KiB, MiB, 5 * MiB}) {
@@ -426,7 +426,7 @@ TEST(Large, ServeAgainOnceTheyAreFreed)
     }
 }
 
-TEST(Large, RefusedBeyondTheLimitLeaveTheOldBlock)
+TEST(GpLarge, RefusedBeyondTheLimitLeaveTheOldBlock)
 {
     void *block = alloc_gp_malloc(2 * MiB);
     fill_edges(block, 2 * MiB, 1);

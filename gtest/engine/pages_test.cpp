@@ -366,7 +366,7 @@ size_t count_mappings()
     return count;
 }
 
-TEST(Mappings, AreFewHoweverManyBlocksThereAre)
+TEST(PageMappings, AreFewHoweverManyBlocksThereAre)
 {
     if (TEST_SANITIZED)
         GTEST_SKIP() << "a sanitizer has mappings of its own";

@@ -166,7 +166,7 @@ struct Kinds {
     }
 };
 
-class HugePages : public OwnMappings
+class HugePageMappings : public OwnMappings
 {
   protected:
     void SetUp() override
@@ -187,7 +187,7 @@ class HugePages : public OwnMappings
     }
 };
 
-TEST_F(HugePages, AreWhereTheyArePaidFor)
+TEST_F(HugePageMappings, AreWhereTheyArePaidFor)
 {
     expect_in_child([] {
         const Kinds kinds;
@@ -198,7 +198,7 @@ TEST_F(HugePages, AreWhereTheyArePaidFor)
     });
 }
 
-TEST_F(HugePages, AreNowhereWhereTheyAreOff)
+TEST_F(HugePageMappings, AreNowhereWhereTheyAreOff)
 {
     expect_in_child([] {
         ASSERT_EQ(alloc_option_set(ALLOC_OPTION_HUGE_PAGES, ALLOC_HUGE_PAGES_OFF), 0);
@@ -207,13 +207,13 @@ TEST_F(HugePages, AreNowhereWhereTheyAreOff)
 }
 
 // In a program of its own: the environment is read when the library is loaded.
-TEST_F(HugePages, AreForLargeSlabsAndBlocksWhereTheEnvironmentSaysAlways)
+TEST_F(HugePageMappings, AreForLargeSlabsAndBlocksWhereTheEnvironmentSaysAlways)
 {
     constexpr const char *variable = "ALLOC_HUGE_PAGES";
     if (std::getenv(variable) == nullptr)
         expect_in_child([=] {
             setenv(variable, "always", 1);
-            execl("/proc/self/exe", "mapping_test", "--gtest_filter=HugePages.*EnvironmentSaysAlways", nullptr);
+            execl("/proc/self/exe", "mapping_test", "--gtest_filter=HugePageMappings.*EnvironmentSaysAlways", nullptr);
         });
     else {
         const Kinds kinds;
@@ -225,7 +225,7 @@ TEST_F(HugePages, AreForLargeSlabsAndBlocksWhereTheEnvironmentSaysAlways)
 }
 
 // The kernel then says so to nobody, and does not give any.
-TEST_F(HugePages, AreNotMissedByAProcessThatHasThemDisabled)
+TEST_F(HugePageMappings, AreNotMissedByAProcessThatHasThemDisabled)
 {
     expect_in_child([] {
         ASSERT_EQ(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0), 0);

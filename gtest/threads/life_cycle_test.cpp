@@ -105,17 +105,17 @@ template <class Body> void expect_nothing_left_behind(size_t threads, size_t wid
     EXPECT_TRUE(TEST_SANITIZED || resident_bytes() < warm + 3 * MiB) << warm << " to " << resident_bytes();
 }
 
-class ShortThreads : public Timed
+class ShortThreadsInTime : public Timed
 {
 };
 
-TEST_F(ShortThreads, SeveralAtATimeLeaveNothingBehind)
+TEST_F(ShortThreadsInTime, SeveralAtATimeLeaveNothingBehind)
 {
     expect_nothing_left_behind(repetitions(10000), 4, [](size_t) { EXPECT_TRUE(is_usable()); });
 }
 
 // At their exit, some of what they allocated is freed already, some is being freed, and some will be.
-TEST_F(ShortThreads, LeaveNothingBehindWhileOthersFreeWhatTheyAllocated)
+TEST_F(ShortThreadsInTime, LeaveNothingBehindWhileOthersFreeWhatTheyAllocated)
 {
     std::array<PassedOn, 64> blocks;
     std::atomic<bool> is_over{false};
@@ -135,7 +135,7 @@ TEST_F(ShortThreads, LeaveNothingBehindWhileOthersFreeWhatTheyAllocated)
 }
 
 // Each starts the next and does not wait for it: there is always one that exits while another begins.
-TEST_F(ShortThreads, EachStartedByTheOneBeforeLeaveNothingBehind)
+TEST_F(ShortThreadsInTime, EachStartedByTheOneBeforeLeaveNothingBehind)
 {
     static std::atomic<size_t> left;
     static std::atomic<bool> is_over;

@@ -70,7 +70,7 @@ TEST(ShortThreads, LeaveNothingBehindWhenTheyOnlyFree)
 
 // Generations of threads, alive at the same time. Each frees half of what its predecessors left, some of it before it
 // allocates and some after; what then remains is freed a generation later, when its slabs have changed hands twice.
-TEST(Adoption, HandsOnWhatIsLiveAndWhatIsFree)
+TEST(AdoptionAtExit, HandsOnWhatIsLiveAndWhatIsFree)
 {
     constexpr size_t width = 4, count = 500;
     struct Blocks {
