@@ -17,33 +17,13 @@ void check_freed(const char *function, void *p, size_t size, size_t align);
 void check_named(const char *function, const void *p, size_t size, size_t align);
 /* A pointer comes back that is no block: was it one? */
 void check_foreign(const char *function, const void *p);
+
 #else
 
-static inline void *check_allocated(void *p, size_t size, size_t align)
-{
-    (void)size;
-    (void)align;
-    return p;
-}
-static inline void check_freed(const char *function, void *p, size_t size, size_t align)
-{
-    (void)function;
-    (void)p;
-    (void)size;
-    (void)align;
-}
-static inline void check_named(const char *function, const void *p, size_t size, size_t align)
-{
-    (void)function;
-    (void)p;
-    (void)size;
-    (void)align;
-}
-static inline void check_foreign(const char *function, const void *p)
-{
-    (void)function;
-    (void)p;
-}
+#define check_allocated(p, size, align)       ((void)(size), (void)(align), (p))
+#define check_freed(function, p, size, align) ((void)(function), (void)(p), (void)(size), (void)(align))
+#define check_named(function, p, size, align) check_freed(function, p, size, align)
+#define check_foreign(function, p)            ((void)(function), (void)(p))
 
 #endif
 
