@@ -506,7 +506,7 @@ static size_t reclaim_from(enum space space, size_t wanted)
 }
 
 /* Of each space; false: there is no more, or no more is wanted. */
-static bool reclaim_1(size_t *wanted)
+__attribute__((noinline)) static bool reclaim_step(size_t *wanted)
 {
     size_t size = reclaim_from(SPACE_BLOCKS, *wanted) + reclaim_from(SPACE_LARGE, *wanted) +
                   reclaim_from(SPACE_HUGE, *wanted) + reclaim_from(SPACE_MEDIUM, *wanted) +
@@ -515,17 +515,14 @@ static bool reclaim_1(size_t *wanted)
     return size != 0 && *wanted != 0;
 }
 
-/* No loop, but far enough: what OPTION_CACHE_LIMIT keeps unless it is set are 512 small slabs. */
-#define FOUR_TIMES(step)                                                     \
-    __attribute__((noinline)) static bool step##_4(size_t *wanted)           \
-    {                                                                        \
-        return step(wanted) && step(wanted) && step(wanted) && step(wanted); \
+/* Far enough: what OPTION_CACHE_LIMIT keeps unless it is set are 512 small slabs. */
+#define RECLAIM_STEPS 1024
+
+__attribute__((noinline)) static void reclaim(size_t *wanted)
+{
+    for (unsigned left = RECLAIM_STEPS; left != 0 && reclaim_step(wanted); left--) {
     }
-FOUR_TIMES(reclaim_1)
-FOUR_TIMES(reclaim_1_4)
-FOUR_TIMES(reclaim_1_4_4)
-FOUR_TIMES(reclaim_1_4_4_4)
-FOUR_TIMES(reclaim_1_4_4_4_4)
+}
 
 /* Of addresses, what follows may need as many as a region takes. */
 #define RELEASED_MIN ((size_t)(ALLOC_DEBUG ? 64 : 16) << 20)
@@ -533,7 +530,7 @@ FOUR_TIMES(reclaim_1_4_4_4_4)
 bool pages_reclaim(size_t size)
 {
     size_t most = addresses_may_be_short() && size < RELEASED_MIN ? RELEASED_MIN : size, wanted = most;
-    (void)reclaim_1_4_4_4_4_4(&wanted);
+    reclaim(&wanted);
     return wanted != most;
 }
 

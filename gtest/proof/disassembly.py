@@ -67,6 +67,7 @@ class X86:
     BRANCH = re.compile(r"(j[a-z]+|loop[a-z]*|xbegin)(,p[nt])?$")
     CALL = re.compile(r"callq?$")
     STOP = re.compile(r"(ud[012][ab]?|hlt|int3)$")
+    BRANCH_AT_ZERO, BRANCH_UNLESS_ZERO = ("je", "jz"), ("jne", "jnz")    # behind an instruction that counts
     RETRY = re.compile(r"cmpxchg")
     READS_ONLY = re.compile(r"(cmp|test|bt|nop|mul|i?mul|i?div)[bwlq]?$|prefetch|push|call|jmp|lea|u?comis")
 
@@ -93,6 +94,27 @@ class X86:
         last = instruction.operands.split("#")[0].strip()
         return (last.endswith(")") or "%fs:" in last.split(",")[-1]) and not cls.READS_ONLY.match(instruction.mnemonic)
 
+    # A counter that calls leave alone: the functions called save it.
+    @staticmethod
+    def counter(instruction):
+        """The register that the instruction makes less by 1, if it is one that calls leave alone."""
+        match = re.match(r"sub[lq]? \$0x1,%([er](?:bx|bp)|r1[2-5]d?)$|dec[lq]? %([er](?:bx|bp)|r1[2-5]d?)$",
+                         f"{instruction.mnemonic} {instruction.operands}")
+        return (match[1] or match[2]).lstrip("er").rstrip("d") if match else None
+
+    @staticmethod
+    def names(instruction, register):
+        return re.search(rf"%[er]?{register}[dwbl]?\b", instruction.operands) is not None
+
+    @staticmethod
+    def saves(instruction):
+        return instruction.mnemonic.startswith(("push", "pop"))
+
+    @staticmethod
+    def sets(instruction, register):
+        match = re.match(r"\$(0x[0-9a-f]+),", instruction.operands)
+        return int(match[1], 16) if match and instruction.mnemonic.startswith("mov") else None
+
     @staticmethod
     def grows_stack(instruction):
         return instruction.mnemonic.startswith("push") or (
@@ -107,6 +129,7 @@ class AArch64:
     BRANCH = re.compile(r"bc?\.[a-z]+$|cbn?z$|tbn?z$")
     CALL = re.compile(r"bl$|blr(a[ab]z?)?$")
     STOP = re.compile(r"(brk|udf|hlt)$")
+    BRANCH_AT_ZERO, BRANCH_UNLESS_ZERO = ("b.eq",), ("b.ne",)
     RETRY = re.compile(r"cas|stl?xr")
     STORE = re.compile(r"st|swp|cas|ld(add|clr|set|eor|[su]m(ax|in))")
 
@@ -129,6 +152,24 @@ class AArch64:
     @classmethod
     def stores(cls, instruction):
         return bool(cls.STORE.match(instruction.mnemonic))
+
+    @staticmethod
+    def counter(instruction):
+        match = re.match(r"subs [wx](19|2[0-8]), [wx]\1, #0x1$", f"{instruction.mnemonic} {instruction.operands}")
+        return match[1] if match else None
+
+    @staticmethod
+    def names(instruction, register):
+        return re.search(rf"\b[wx]{register}\b", instruction.operands) is not None
+
+    @staticmethod
+    def saves(instruction):
+        return instruction.mnemonic in ("stp", "ldp", "str", "ldr") and "[sp" in instruction.operands
+
+    @staticmethod
+    def sets(instruction, register):
+        match = re.match(r"[wx]\d+, #(0x[0-9a-f]+)$", instruction.operands)
+        return int(match[1], 16) if match and instruction.mnemonic == "mov" else None
 
     @staticmethod
     def grows_stack(instruction):

@@ -21,7 +21,10 @@ Housekeeping is excused by name from files of lines `name  kind  reason`; each k
                 demands; nobody but operator new goes there
     elsewhere   resizes a block of another allocator, by the function of the C library's; nobody but reallocate goes there
     program     calls an operator new or delete that the program has of its own; nobody but the operators goes there
-Excused functions are not entered. A name that no function has fails the proof.
+Excused functions are not entered. One kind is, because its loop may be one:
+    counts      its loop takes at most as many turns as the reason begins with: a register that nothing else in the
+                function writes begins with that number, loses 1 in each turn, and ends the loop when it is 0
+A name that no function has fails the proof.
 
     loop_freedom.py --entries abi/alloc.map --housekeeping housekeeping.txt liballoc.a
     loop_freedom.py --entry allocate --compile 'gcc -O2' --must-refuse 'loop in search' fixtures/loop.c
@@ -68,25 +71,28 @@ NOT_ENTRIES = re.compile(r"alloc_(version|purge|option|stats)|malloc_(trim|info|
 
 class Housekeeping:
     """The excused functions of one program: where they start, and of what kind they are."""
-    KINDS = ("aborts", "registered", "once", "waits", "reports", "asks", "elsewhere", "program")
+    KINDS = ("aborts", "registered", "once", "waits", "reports", "asks", "elsewhere", "program", "counts")
     CALLERS = {"waits": "os_lock_acquire", "reports": "report_size|report_foreign", "asks": r"_Zn[wa]\w*",
                "elsewhere": "reallocate", "program": r"_Z[nd][wal]\w*"}
 
     def __init__(self, program, paths):
         self.kind = {}                                      # name -> kind
+        self.turns = {}                                     # name of what counts -> how far
         for path in paths:
             for line in open(path, encoding="utf-8"):
                 if line.strip() and not line.startswith("#"):
-                    name, kind, _reason = line.split(None, 2)
+                    name, kind, reason = line.split(None, 2)
                     if kind not in self.KINDS:
                         raise SystemExit(f"{path}: {name}: unknown kind {kind}")
                     self.kind[name] = kind
+                    if kind == "counts":
+                        self.turns[name] = int(reason.split()[0])
         self.starts = {function.start: function.base_name for function in program.functions
                        if function.base_name in self.kind and not function.name.endswith(".cold")}
         self.missing = sorted(set(self.kind) - set(self.starts.values()))
 
     def excuses(self, place):
-        return place in self.starts
+        return place in self.starts and self.starts[place] not in self.turns
 
 
 def find_returning(program):
@@ -191,7 +197,39 @@ class Proof:
 
     def find_cycles(self):
         for component in strongly_connected(self.successors):
-            self.complaints.append(self.describe_cycle(component))
+            if not self.is_counted(component):
+                self.complaints.append(self.describe_cycle(component))
+
+    def is_counted(self, component):
+        """Whether a component is a loop that counts down from the number that housekeeping gives its function."""
+        owners = {self.program.owner[place] for place in component}
+        function = owners.pop()
+        if owners or function.base_name not in self.housekeeping.turns:
+            return False
+        code = [i for place, i in self.program.instructions.items() if self.program.owner.get(place) == function]
+        return any(self.counts_down(component, code, instruction, self.housekeeping.turns[function.base_name])
+                   for instruction in code if instruction.place in component)
+
+    def counts_down(self, component, code, instruction, turns):
+        """Whether an instruction is that of the counter: every turn comes by it, and ends the loop if it makes 0."""
+        architecture = self.program.architecture
+        register = architecture.counter(instruction)
+        branch = self.program.instructions.get(instruction.next)
+        if register is None or branch is None:
+            return False
+        if branch.mnemonic in architecture.BRANCH_AT_ZERO:
+            ends, goes_on = branch.jump, branch.next
+        elif branch.mnemonic in architecture.BRANCH_UNLESS_ZERO:
+            ends, goes_on = branch.next, branch.jump
+        else:
+            return False
+        rest = {place: [to for to in self.successors[place] if to in component and to != instruction.place]
+                for place in component if place != instruction.place}
+        if strongly_connected(rest) or ends in component or goes_on not in component:
+            return False
+        others = [i for i in code if i is not instruction and architecture.names(i, register) and not architecture.saves(i)]
+        return (len(others) == 1 and others[0].place not in component
+                and architecture.sets(others[0], register) == turns)
 
     def describe_cycle(self, component):
         """Names a component by what it is: a recursion where it crosses into a function, else a retry or a loop."""
@@ -215,6 +253,9 @@ class Proof:
               f"of {len(self.program.functions)} and {len(self.program.instructions)} in {self.program.units} objects")
         print(f"calls that leave the library: {', '.join(sorted(self.foreign)) or 'none'}")
         for name, kind in sorted(self.housekeeping.kind.items()):
+            if name in self.housekeeping.turns:
+                print(f"{name} counts down from {self.housekeeping.turns[name]}")
+                continue
             reached = sorted(how for excused, how in self.excused if excused == name)
             print(f"excused {name} ({kind}): {', '.join(reached) or 'not reached'}")
         if not self.complaints:

@@ -23,7 +23,8 @@
  * be freed or resized by a thread other than the one that allocated it. No function is async-signal-safe. A library
  * built with ALLOC_THREADS=OFF must stay in one thread.
  *
- * Complexity: O(1) without loops, apart from the bytes that zeroing and moving touch and from the kernel's own work.
+ * Complexity: O(1) without loops, apart from the bytes that zeroing and moving touch and from the kernel's own work. Where
+ * memory is refused, at most 1,024 steps give back what is kept before a call fails.
  */
 #ifndef ALLOC_STD_H
 #define ALLOC_STD_H
