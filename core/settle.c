@@ -90,7 +90,7 @@ static void answer(struct slab *slab, struct bin *bin)
 {
     revisit_remove(heap_of(bin), slab);
     if (atomic_load_explicit(&slab->bin, memory_order_relaxed) != bin)
-        atomic_store_explicit(&slab->bin, bin, memory_order_relaxed);
+        atomic_store_explicit(&slab->bin, bin, memory_order_release);
 }
 
 /* ---- settling --------------------------------------------------------------------------------------------------- */
@@ -411,7 +411,7 @@ bool settle_begin(struct slab *slab, struct bin *bin, size_t class)
     heap_lock(heap);
     count_owned(slab, bin, 1);
     make_current(slab);
-    atomic_store_explicit(&slab->bin, bin, memory_order_relaxed);
+    atomic_store_explicit(&slab->bin, bin, memory_order_release);
     heap_unlock(heap);
     return true;
 }

@@ -89,8 +89,8 @@ static inline struct slab *slab_of(const void *p)
 /* A mark in slab.bin: the owner is called. Its next free of the slab then does not take the hot path, and looks. */
 #define BIN_CALLED ((uintptr_t)1 << 63)
 
-/* The owner's bin, marked or not. NULL: pooled. Acquires, because settle_take_over changes it under another lock than the new
- * owner's. */
+/* The owner's bin, marked or not. NULL: pooled. Acquires, as every store releases: who reads it finds the lock to take in the
+ * owner's heap, which may just have been created, or be another's than before. */
 static inline struct bin *slab_bin(const struct slab *slab)
 {
     return (struct bin *)((uintptr_t)atomic_load_explicit(&slab->bin, memory_order_acquire) & ~BIN_CALLED);

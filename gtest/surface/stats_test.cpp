@@ -533,6 +533,30 @@ TEST_F(Stats, MayBeAskedForWhileOthersAllocateAndFree)
     EXPECT_EQ(statistics().large_live, 0u);
 }
 
+// A slab's owner is found without a lock that its thread held before: the heap must be whole for whoever finds it. The counts
+// order nothing, so that only the library does.
+TEST_F(Stats, MayBeAskedForWhileAThreadTakesItsFirstHeap)
+{
+    constexpr size_t thread_count = 16;
+    std::atomic<size_t> started{0};
+    std::vector<std::thread> threads;
+    for (size_t number = 0; number < thread_count; number++) {
+        threads.emplace_back([&] {
+            alloc_free(alloc_malloc(16), 16);
+            started.fetch_add(1, std::memory_order_relaxed);
+            while (started.load(std::memory_order_relaxed) < thread_count)
+                std::this_thread::yield(); // or its heap would serve the next thread
+        });
+        while (started.load(std::memory_order_relaxed) <= number) {
+            struct alloc_stats_class stats;
+            EXPECT_EQ(alloc_stats_class(0, &stats, sizeof stats), 0);
+            EXPECT_LE(stats.slabs_current, number + 2);
+        }
+    }
+    for (std::thread &thread : threads)
+        thread.join();
+}
+
 #endif
 
 } // namespace
