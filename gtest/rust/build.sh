@@ -1,14 +1,18 @@
 #!/bin/sh
-# build.sh RUSTC PROGRAM OPTION...: builds the consumer in the newest edition; by a compiler before 1.82, as that wants it.
+# build.sh RUSTC MAIN PROGRAM OPTION...: builds a program with examples/alloc.rs, in the newest edition; by a compiler before 1.82, as
+# that wants it.
 set -eu
-sources=$(dirname "$0") rustc=$1 program=$2
-shift 2
+rustc=$1 main=$2 program=$3
+shift 3
+sources=$(mktemp -d)
+trap 'rm -rf "$sources"' EXIT
+cp "$(dirname "$0")/../../examples/alloc.rs" "$sources"
+cp "$main" "$sources/main.rs"
 if "$rustc" --edition 2024 --print cfg >/dev/null 2>&1; then
-    exec "$rustc" --edition 2024 -O -D warnings "$sources/consumer.rs" -o "$program" "$@"
+    edition=2024 older=
+else
+    edition=2021 older='-A unused_unsafe'
+    sed -i 's/^unsafe extern/extern/' "$sources/alloc.rs" "$sources/main.rs"
 fi
-older=$(mktemp -d)
-trap 'rm -rf "$older"' EXIT
-for file in alloc consumer; do
-    sed 's/^unsafe extern/extern/' "$sources/$file.rs" >"$older/$file.rs"
-done
-"$rustc" --edition 2021 -O -D warnings -A unused_unsafe "$older/consumer.rs" -o "$program" "$@"
+# shellcheck disable=SC2086
+"$rustc" --edition $edition -O -D warnings $older "$sources/main.rs" -o "$program" "$@"
