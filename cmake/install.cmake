@@ -1,20 +1,21 @@
 # What `cmake --install` puts where: libraries, headers, the CMake package, alloc.pc and alloc-malloc.pc. All of it relocatable: nothing
-# installed names the prefix.
+# installed names the prefix. What programs need that are linked already is the component `runtime`, all else `dev`.
 include(CMakePackageConfigHelpers)
 
-install(DIRECTORY "${PROJECT_SOURCE_DIR}/abi/include/alloc" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/abi/include/alloc" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT dev)
 
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/alloc")
 foreach(kind IN LISTS alloc_kinds)
     install(TARGETS alloc_${kind} EXPORT alloc_${kind}
-        LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
-    install(EXPORT alloc_${kind} NAMESPACE alloc:: FILE alloc-${kind}.cmake DESTINATION "${package_dir}")
+        LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT runtime NAMELINK_COMPONENT dev
+        ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT dev)
+    install(EXPORT alloc_${kind} NAMESPACE alloc:: FILE alloc-${kind}.cmake DESTINATION "${package_dir}" COMPONENT dev)
 endforeach()
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/alloc-config.cmake.in" alloc-config.cmake
     INSTALL_DESTINATION "${package_dir}" NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
 write_basic_package_version_file(alloc-config-version.cmake COMPATIBILITY SameMajorVersion)
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/alloc-config.cmake" "${CMAKE_CURRENT_BINARY_DIR}/alloc-config-version.cmake"
-    DESTINATION "${package_dir}")
+    DESTINATION "${package_dir}" COMPONENT dev)
 
 # They find the prefix from where it lies itself.
 file(RELATIVE_PATH pc_to_prefix "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
@@ -30,7 +31,7 @@ if(TARGET alloc_malloc)
 endif()
 foreach(pc IN LISTS pc_files)
     configure_file("${PROJECT_SOURCE_DIR}/pkgconfig/${pc}.in" ${pc} @ONLY)
-    install(FILES "${CMAKE_CURRENT_BINARY_DIR}/${pc}" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+    install(FILES "${CMAKE_CURRENT_BINARY_DIR}/${pc}" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT dev)
 endforeach()
 
 if(PROJECT_IS_TOP_LEVEL AND NOT TARGET uninstall)
