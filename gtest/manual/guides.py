@@ -2,7 +2,7 @@
 
 - Every line that the library can print is explained in docs/misuse.md: what is misused under a heading of its own. No heading of the page
   explains a misuse that nothing reports.
-- Every name that begins with alloc_ or ALLOC_ in a guide, an example's page or the README is one that there is.
+- Every name that begins with alloc_ or ALLOC_ in a guide or another page for users is one that there is.
 - Every link leads to a file, and to a heading of it, that is there.
 """
 import pathlib
@@ -90,7 +90,8 @@ def link_problems(path, text):
 def differences(source):
     problems = message_problems((source / "docs/misuse.md").read_text(encoding="utf-8"), source)
     names = known_names(source)
-    for path in [*sorted(source.glob("docs/*.md")), source / "examples/README.md", source / "README.md"]:
+    for path in [*sorted(source.glob("docs/*.md")), *(source / name for name in (
+            "README.md", "CONTRIBUTING.md", "examples/README.md", "abi/README.md"))]:
         text = path.read_text(encoding="utf-8")
         problems += link_problems(path, text)
         problems += [f"{path.name}: there is no {name}" for name in sorted(set(re.findall(r"\b(?:alloc|ALLOC)_\w+", text)) - names)
