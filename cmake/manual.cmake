@@ -2,7 +2,7 @@
 # the same in HTML, manual/index.html.
 set(manual "${PROJECT_BINARY_DIR}/man")
 file(REMOVE_RECURSE "${manual}")
-file(GLOB pages CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/man/*.[1-9]")
+file(GLOB pages "${PROJECT_SOURCE_DIR}/man/*.[1-9]")
 foreach(page IN LISTS pages)
     get_filename_component(file "${page}" NAME)
     string(REGEX MATCH "[1-9]$" section "${file}")

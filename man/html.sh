@@ -27,8 +27,9 @@ done
 
 rm ./*.[1-9]
 
-entry() {
-    echo "<dt><a href=\"$1.html\">${1%.*}(${1##*.})</a></dt>"
+link() { # FILE: to its page
+    name=${1##*/}
+    echo "<a href=\"$name.html\">${name%.*}(${name##*.})</a>"
 }
 {
     cat <<END
@@ -39,16 +40,21 @@ entry() {
 <h1>alloc: the manual</h1>
 <dl>
 END
+    names=
     for page in "$pages"/man*/*; do
         read -r first target <"$page"
-        entry "${page##*/}"
         case $first in
-        .so)
-            page=${target##*/}
-            echo "<dd>see <a href=\"$page.html\">${page%.*}(${page##*.})</a></dd>"
+        .so) names="$names $page" ;;
+        *)
+            echo "<dt>$(link "$page")</dt>"
+            sed -n 's|^\.Nd \(.*\)|<dd>\1</dd>|p' "$page"
             ;;
-        *) sed -n 's|^\.Nd \(.*\)|<dd>\1</dd>|p' "$page" ;;
         esac
     done
-    printf '</dl>\n</body>\n</html>\n'
+    echo '</dl>'
+    echo '<p>Other names:'
+    for page in $names; do
+        link "$page"
+    done
+    printf '</p>\n</body>\n</html>\n'
 } >index.html
