@@ -11,7 +11,8 @@ set(CPACK_COMPONENTS_ALL runtime dev)
 set(CPACK_STRIP_FILES OFF) # valgrind finds what to replace in the symbol table
 
 set(CPACK_SOURCE_GENERATOR TGZ)
-set(CPACK_SOURCE_IGNORE_FILES "/[.]git(/|$)" "/build/" "/__pycache__/")
+string(REGEX REPLACE "([][+.*()^$?|\\])" "\\\\\\1" source_pattern "${PROJECT_SOURCE_DIR}")
+set(CPACK_SOURCE_IGNORE_FILES "/[.]git(/|$)" "^${source_pattern}/build/" "/__pycache__/")
 set(CPACK_SOURCE_PACKAGE_FILE_NAME "alloc-${PROJECT_VERSION}")
 set(CPACK_VERBATIM_VARIABLES ON)
 

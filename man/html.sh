@@ -44,7 +44,7 @@ END
     for page in "$pages"/man*/*; do
         read -r first target <"$page"
         case $first in
-        .so) names="$names $page" ;;
+        .so) names="$names ${page##*/}" ;;
         *)
             echo "<dt>$(link "$page")</dt>"
             sed -n 's|^\.Nd \(.*\)|<dd>\1</dd>|p' "$page"
