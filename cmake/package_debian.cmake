@@ -1,4 +1,5 @@
-# Run by cpack before it packs: in what becomes a Debian package, the manual is compressed, and the documents are added that each has.
+# Run by cpack before it packs: in what becomes a Debian package, the manual is compressed, and the documents have the names and the
+# folder that Debian wants.
 if(NOT CPACK_GENERATOR STREQUAL "DEB")
     return()
 endif()
@@ -9,6 +10,7 @@ foreach(component IN LISTS CPACK_COMPONENTS_ALL)
     set(package "${CPACK_DEBIAN_${upper}_PACKAGE_NAME}")
     set(share "${CPACK_TEMPORARY_DIRECTORY}/${component}/usr/share")
     set(documents "${share}/doc/${package}")
+    file(REMOVE_RECURSE "${share}/doc/alloc")
     configure_file("${CPACK_RESOURCE_FILE_LICENSE}" "${documents}/copyright" COPYONLY)
     configure_file("${source}/CHANGELOG.md" "${documents}/changelog" COPYONLY)
     file(WRITE "${documents}/changelog.Debian"

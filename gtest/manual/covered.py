@@ -159,11 +159,11 @@ def stats_problems(page, std):
 
 
 def file_problems(pages, prefix):
-    """Of what is installed, the manual left out: a header is included in a synopsis, any other file has a place by its name."""
+    """Of what is installed, the manual and the licence left out: a header is included in a synopsis, any other file has a place by its name."""
     text = "".join(page.text for page in pages)
     lines = []
     for path in sorted(prefix.rglob("*")):
-        if path.is_dir() or "man" in path.parts:
+        if path.is_dir() or "share" in path.relative_to(prefix).parts:
             continue
         if path.parent.name == "alloc" and path.parent.parent.name == "cmake":
             place = r"\.It Pa cmake/alloc/"

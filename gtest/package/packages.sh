@@ -1,6 +1,6 @@
 #!/bin/sh
 # packages.sh CMAKE CPACK CC SOURCE BUILD WORK: the Debian packages and the tarballs that cpack makes of BUILD. Together they have what an installation
-# has, each file once; lintian finds no error; a program is built and runs with what they bring. The sources' tarball has all sources.
+# has, each file once, and documents as Debian wants them; lintian finds no error; a program is built and runs with what they bring. The sources' tarball has all sources.
 set -eu
 cmake=$1 cpack=$2 cc=$3 source=$4 build=$5 work=$6
 for tool in dpkg-deb dpkg-shlibdeps lintian; do
@@ -27,7 +27,8 @@ for deb in ./*.deb; do
 done >contents
 [ "$(ls ./*.deb | wc -l)" = 2 ] && [ "$(wc -l <contents)" = "$(files_in unpacked | wc -l)" ] || fail "a file is in both packages"
 (cd unpacked && rm -rf usr/share/doc usr/share/lintian && find . -path '*/man/*.gz' -exec gunzip {} +)
-files_in installed >expected
+files_in installed >all_expected
+grep -v /share/doc/ all_expected >expected
 files_in unpacked | diff expected - || fail "the packages have other files than an installation"
 dpkg-deb -I liballoc1_*.deb | grep -q '^ Depends: libc6 (>= ' || fail "liballoc1 depends on nothing"
 dpkg-deb -I liballoc-dev_*.deb | grep -q '^ Depends: liballoc1 (= ' || fail "liballoc-dev does not depend on liballoc1"
@@ -40,6 +41,11 @@ cat >prog.c <<'END'
 #include <alloc/alloc_std.h>
 int main(void) { void *p = alloc_malloc(100); alloc_free(p, 100); return p == 0; }
 END
+for document in copyright changelog.gz changelog.Debian.gz; do
+    dpkg-deb -c liballoc1_*.deb | grep -q "/doc/liballoc1/$document" || fail "liballoc1 has no $document"
+done
+grep -q '/doc/alloc/LICENSE$' all_expected || fail "an installation has no licence"
+
 "$cc" prog.c $(pkg-config --cflags --libs alloc) -o prog
 export LD_LIBRARY_PATH="$(pkg-config --variable=libdir alloc)"
 ./prog
@@ -49,7 +55,7 @@ unset LD_LIBRARY_PATH
 
 mkdir binary
 tar -xzf alloc-*-Linux.tar.gz -C binary --strip-components=1
-[ "$(files_in binary | sed 's|.*/||' | sort)" = "$(sed 's|.*/||' expected | sort)" ] || fail "the tarball has other files than an installation"
+[ "$(files_in binary | sed 's|.*/||' | sort)" = "$(sed 's|.*/||' all_expected | sort)" ] || fail "the tarball has other files than an installation"
 
 mkdir sources
 rm alloc-*-Linux.tar.gz
