@@ -46,23 +46,7 @@ static bool is_valid_align(size_t align) { return is_power_of_two(align); }
 
 /* ---- allocate ------------------------------------------------------------------------------------------------------ */
 
-/* The debug build knows slots by what they hold, and large blocks, also small ones with a large alignment, by an alignment
- * that no slot has. */
-#define LARGE_ALIGN ALIGN_MAX
-
 static void *allocated(void *p, size_t class) { return check_allocated(p, class_slot_size(class), UNSIZED); }
-
-static void *allocate_large(size_t size, size_t align, bool zeroed)
-{
-    void *p = large_allocate(size, align, zeroed);
-    if (p == NULL)
-        return NULL;
-    size_t bytes = large_good_size(size);
-    if (unit_record(p, bytes))
-        return check_allocated(p, bytes, LARGE_ALIGN);
-    large_free(p, bytes, LARGE_ALIGN);
-    return fail(ENOMEM);
-}
 
 /* `align` is valid, size 0 counts as 1. */
 static OUT_OF_LINE void *allocate(size_t size, size_t align, bool zeroed)
@@ -70,7 +54,7 @@ static OUT_OF_LINE void *allocate(size_t size, size_t align, bool zeroed)
     size += size == 0;
     size_t last = last_byte(size, align);
     if (!last_byte_has_slot(last))
-        return allocate_large(size, align, zeroed);
+        return large_allocate(size, align, zeroed);
     size_t class = class_aligned(last);
     void *p = allocated(hot_allocate(heap_bin(class)), class);
     if (p != NULL && zeroed)
@@ -150,7 +134,6 @@ size_t alloc_gp_usable_size(const void *ptr)
 static OUT_OF_LINE void report_foreign(const char *function, const void *p)
 {
     static atomic_bool reported;
-    check_foreign(function, p);
     if (option(OPTION_STRICT) != 0)
         misuse(function, p, 0, UNSIZED, "foreign pointer", NULL);
     if (option(OPTION_VERBOSITY) != 0 && !atomic_exchange(&reported, true))
@@ -159,10 +142,9 @@ static OUT_OF_LINE void report_foreign(const char *function, const void *p)
 
 static void free_large(void *p)
 {
-    size_t bytes = unit_forget(p);
+    size_t bytes = unit_recorded(p);
     if (bytes != 0) {
-        check_freed("free", p, bytes, LARGE_ALIGN);
-        large_free(p, bytes, LARGE_ALIGN);
+        large_free(p, bytes, UNSIZED);
     } else if (region_known(p)) {
         misuse_free(p, 0, UNSIZED, "not allocated", NULL);
     } else if (unit_is_freed(p)) {
@@ -259,15 +241,6 @@ void alloc_gp_free_aligned_sized(void *ptr, size_t align, size_t size)
 
 /* ---- resize ---------------------------------------------------------------------------------------------------------- */
 
-static void *resize_large(void *p, size_t old_bytes, size_t size)
-{
-    check_freed("realloc", p, old_bytes, LARGE_ALIGN);
-    void *resized = large_resize(p, old_bytes, size, 1, false, true);
-    (void)check_allocated(resized != NULL ? resized : p, resized != NULL ? large_good_size(size) : old_bytes,
-                          LARGE_ALIGN);
-    return resized;
-}
-
 /* Of the C library, if it is glibc: a block from before alloc was there is resized by who knows its size. */
 static OUT_OF_LINE void *realloc_elsewhere(void *p, size_t size)
 {
@@ -293,7 +266,7 @@ static void *reallocate(void *p, size_t size)
     if (slab != NULL && to_slot && class_slot_size(class_aligned(last)) == holds)
         return p;
     if (slab == NULL && !to_slot)
-        return resize_large(p, holds, size);
+        return large_resize(p, holds, size, 1, false);
     int saved = errno;
     void *moved = alloc_gp_malloc(size);
     if (moved == NULL && size <= holds) { /* the block as it is holds what is asked for */

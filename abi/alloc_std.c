@@ -145,6 +145,7 @@ static void verify_old(const char *function, const void *ptr, size_t size, size_
     check_named(function, ptr, size, align);
     if (!request_has_slot(size, align)) {
         refuse_slot(function, ptr, size, align);
+        large_verify(function, ptr, size, align);
         return;
     }
     const struct slab *slab = slab_of(ptr);
@@ -155,13 +156,9 @@ static void verify_old(const char *function, const void *ptr, size_t size, size_
     (void)misuse_unless_slot(function, slab, ptr, size, align);
 }
 
-static void *resize_large(const char *function, void *ptr, size_t old_size, size_t new_size, size_t align, bool zeroed)
+static void *resize_large(void *ptr, size_t old_size, size_t new_size, size_t align, bool zeroed)
 {
-    check_freed(function, ptr, old_size, align); /* first: once moved, its addresses may be another block's */
-    void *p = large_resize(ptr, old_size, new_size, align == 0 ? large_natural_align(new_size) : align, zeroed, false);
-    if (p == NULL)
-        (void)check_allocated(ptr, old_size, align);
-    return check_allocated(p, new_size, align);
+    return large_resize(ptr, old_size, new_size, align == 0 ? large_natural_align(new_size) : align, zeroed);
 }
 
 /* `zeroed`: what a block gains without moving into another slot is zero, beyond the good size of the old one. */
@@ -174,7 +171,7 @@ static void *resize(const char *function, void *ptr, size_t old_size, size_t new
     if (from_slot && to_slot && request_class(old_size, align) == request_class(new_size, align))
         return ptr;
     if (!from_slot && !to_slot)
-        return resize_large(function, ptr, old_size, new_size, align, zeroed);
+        return resize_large(ptr, old_size, new_size, align, zeroed);
     void *p = zeroed && !to_slot ? allocate_zeroed(new_size, align) : allocate(new_size, align);
     if (p == NULL)
         return NULL;

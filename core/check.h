@@ -1,4 +1,4 @@
-/* What a debug build (ALLOC_DEBUG) knows of what is handed out: every slot and every large block.
+/* What a debug build (ALLOC_DEBUG) knows of what is handed out: every slot. Large blocks are known in any build.
  *
  * The functions compile to nothing elsewhere: callers have no #if.
  */
@@ -9,21 +9,18 @@
 
 #if ALLOC_DEBUG
 
-/* A slot or large block is handed out; returns p. */
+/* A slot, or a large block, is handed out; returns p. */
 void *check_allocated(void *p, size_t size, size_t align);
 /* It comes back with a size and an alignment. */
 void check_freed(const char *function, void *p, size_t size, size_t align);
 /* It is named with a size and an alignment and stays. */
 void check_named(const char *function, const void *p, size_t size, size_t align);
-/* A pointer comes back that is no block: was it one? */
-void check_foreign(const char *function, const void *p);
 
 #else
 
 #define check_allocated(p, size, align)       ((void)(size), (void)(align), (p))
 #define check_freed(function, p, size, align) ((void)(function), (void)(p), (void)(size), (void)(align))
 #define check_named(function, p, size, align) check_freed(function, p, size, align)
-#define check_foreign(function, p)            ((void)(function), (void)(p))
 
 #endif
 

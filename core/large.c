@@ -99,6 +99,20 @@ static void *take_or_reclaim(size_t size, size_t align, bool *zero)
     return p == NULL && pages_reclaim(size) ? take(size, align, zero) : p;
 }
 
+/* Makes memory free again. What is lost is the system's, which may give it to anybody: nothing is kept of it. */
+static void leave(char *p, size_t run, bool is_clean, bool is_lost)
+{
+    if (!is_clean && !is_lost) {
+        pages_give(SPACE_BLOCKS, p, run);
+        return;
+    }
+    memory_discharge(run);
+    if (is_lost)
+        reservation_lose(SPACE_BLOCKS, run);
+    else
+        pages_give_clean(SPACE_BLOCKS, p, run);
+}
+
 static void clear(char *start, size_t size)
 {
     size_t page = os_page_size();
@@ -126,6 +140,10 @@ void *large_allocate(size_t size, size_t align, bool zeroed)
     bool zero;
     pages_purge_aged();
     void *p = bytes == 0 || align > ALIGN_POSSIBLE ? NULL : take_or_reclaim(run_size(bytes), align, &zero);
+    if (p != NULL && !unit_record(p, bytes)) {
+        leave(p, run_size(bytes), zero, false);
+        p = NULL;
+    }
     if (p == NULL)
         return fail();
     if (zeroed && !zero)
@@ -134,10 +152,21 @@ void *large_allocate(size_t size, size_t align, bool zeroed)
     return p;
 }
 
+void large_verify(const char *function, const void *p, size_t size, size_t align)
+{
+    size_t bytes = unit_recorded(p);
+    if (bytes == 0)
+        misuse(function, p, size, align, unit_is_freed(p) ? "double free" : "foreign pointer", NULL);
+    if (request_has_slot(size, align) || large_good_size(size) != bytes)
+        misuse_of_large(function, p, size, align, bytes);
+}
+
 void large_free(void *p, size_t size, size_t align)
 {
     size_t bytes = large_good_size(size);
-    if (unit_is_freed(p))
+    if (unit_recorded(p) != bytes)
+        large_verify(misuse_function(align), p, size, align);
+    if (!unit_forget(p)) /* another thread was first */
         misuse_free(p, size, align, "double free", NULL);
     count_live((size_t)-1, -bytes);
     pages_give(SPACE_BLOCKS, p, run_size(bytes));
@@ -145,20 +174,6 @@ void large_free(void *p, size_t size, size_t align)
 }
 
 /* ---- resizing ------------------------------------------------------------------------------------------------------------ */
-
-/* Makes memory free again. What is lost is the system's, which may give it to anybody: nothing is kept of it. */
-static void leave(char *p, size_t run, bool is_clean, bool is_lost)
-{
-    if (!is_clean && !is_lost) {
-        pages_give(SPACE_BLOCKS, p, run);
-        return;
-    }
-    memory_discharge(run);
-    if (is_lost)
-        reservation_lose(SPACE_BLOCKS, run);
-    else
-        pages_give_clean(SPACE_BLOCKS, p, run);
-}
 
 /* What is free behind a block, or was never used. */
 static bool take_behind(char *end, size_t more, bool *zero)
@@ -243,24 +258,21 @@ static bool move(char *from, size_t old_bytes, const struct place *place, size_t
     return true;
 }
 
-static void *resize_elsewhere(char *p, size_t old_bytes, size_t new_bytes, size_t align, bool zeroed, bool recorded)
+static void *resize_elsewhere(char *p, size_t old_bytes, size_t new_bytes, size_t align, bool zeroed)
 {
     size_t old_run = run_size(old_bytes), new_run = run_size(new_bytes);
     struct place place = find_place(old_run, new_run, align);
     char *to = place.start;
     if (to == NULL)
         return NULL;
-    if (recorded && !unit_record(to, new_bytes)) {
+    if (!unit_record(to, new_bytes)) {
         leave(to, place.size, place.is_clean, false);
         return NULL;
     }
-    if (recorded)
-        (void)unit_forget(p); /* before it is free: then another block may begin there */
+    (void)unit_forget(p); /* before it is free: then another block may begin there */
     if (!move(p, old_bytes, &place, new_run)) {
-        if (recorded) {
-            (void)unit_forget(to);
-            (void)unit_record(p, old_bytes);
-        }
+        (void)unit_forget(to);
+        (void)unit_record(p, old_bytes);
         return NULL;
     }
     if (zeroed)
@@ -268,16 +280,16 @@ static void *resize_elsewhere(char *p, size_t old_bytes, size_t new_bytes, size_
     return to;
 }
 
-void *large_resize(void *p, size_t old_size, size_t new_size, size_t align, bool zeroed, bool recorded)
+void *large_resize(void *p, size_t old_size, size_t new_size, size_t align, bool zeroed)
 {
     size_t old_bytes = large_good_size(old_size), new_bytes = large_good_size(new_size);
     pages_purge_aged();
-    if (new_bytes == 0 || (recorded && new_bytes > BLOCK_MAX))
+    if (new_bytes == 0 || new_bytes > BLOCK_MAX)
         return fail();
     void *resized = p;
     if (!resize_in_place(p, old_bytes, new_bytes, align, zeroed))
-        resized = resize_elsewhere(p, old_bytes, new_bytes, align, zeroed, recorded);
-    else if (recorded)
+        resized = resize_elsewhere(p, old_bytes, new_bytes, align, zeroed);
+    else
         (void)unit_record(p, new_bytes); /* in the table that it has */
     if (resized == NULL)
         return fail();

@@ -51,14 +51,14 @@ void misuse_tolerated(const char *function, const void *p, size_t size, size_t a
     report(LINE, function, p, given_of(size, align).text, kind, held_at(p, slab).text);
 }
 
-static const char *free_function(size_t align)
+const char *misuse_function(size_t align)
 {
     return align == 0 ? "alloc_free" : align == UNSIZED ? "free" : "alloc_free_aligned";
 }
 
 _Noreturn void misuse_free(const void *p, size_t size, size_t align, const char *kind, const struct slab *slab)
 {
-    misuse(free_function(align), p, size, align, kind, slab);
+    misuse(misuse_function(align), p, size, align, kind, slab);
 }
 
 size_t misuse_unless_slot(const char *function, const struct slab *slab, const void *p, size_t size, size_t align)
@@ -66,17 +66,13 @@ size_t misuse_unless_slot(const char *function, const struct slab *slab, const v
     uint32_t index = slab_index(slab, p);
     bool is_start = slab_starts_slot_at(slab, p);
     if (!is_start || index >= slab_granted(slab))
-        misuse(function != NULL ? function : free_function(align), p, size, align,
+        misuse(function != NULL ? function : misuse_function(align), p, size, align,
                is_start ? "not allocated" : "not the start of a slot", slab);
     return index;
 }
-
-#if ALLOC_DEBUG
 
 _Noreturn void misuse_of_large(const char *function, const void *p, size_t size, size_t align, size_t bytes)
 {
     report_fatal("alloc: %s(%p%s): wrong size: it is a block of %zu bytes\n", function, p, given_of(size, align).text,
                  bytes);
 }
-
-#endif

@@ -23,9 +23,10 @@ _Noreturn void misuse_free(const void *p, size_t size, size_t align, const char 
  * `function` NULL: of a free. */
 size_t misuse_unless_slot(const char *function, const struct slab *slab, const void *p, size_t size, size_t align);
 
-#if ALLOC_DEBUG
-/* A wrong size of a large block of so many bytes, which only a debug build knows of every large block. */
+/* A wrong size of a large block of so many bytes. */
 _Noreturn void misuse_of_large(const char *function, const void *p, size_t size, size_t align, size_t bytes);
-#endif
+
+/* The name of the function that frees. */
+const char *misuse_function(size_t align);
 
 #endif

@@ -5,19 +5,32 @@
 #define WINDOW_NUMBERS ((size_t)1 << (ADDRESS_BITS - WINDOW_SHIFT))
 #define LEAF_SIZE      ((size_t)2048)
 
-/* By window, in two levels: the table of its units. NULL: nobody needed it. */
+/* What is known of a window of large blocks. */
+struct table {
+    _Atomic uint16_t
+        page_counts[WINDOW_UNITS]; /* of the block that begins there. 0: none does; MANY: the unit's entry tells */
+    struct unit units[WINDOW_UNITS];
+};
+#define MANY       UINT16_MAX
+#define PAGE_SHIFT 12 /* of the smallest page there is */
+_Static_assert(sizeof(_Atomic uint16_t[WINDOW_UNITS]) == (size_t)1 << PAGE_SHIFT, "a page per window");
+
+/* By window, in two levels. NULL: nobody needed it. */
 struct leaf {
-    _Atomic(struct unit *) tables[LEAF_SIZE];
+    _Atomic(struct table *) tables[LEAF_SIZE];
 };
 static _Atomic(struct leaf *) leaves[WINDOW_NUMBERS / LEAF_SIZE];
 
+static struct table *find_table(size_t window)
+{
+    struct leaf *leaf = atomic_load_explicit(&leaves[window / LEAF_SIZE], memory_order_acquire);
+    return leaf == NULL ? NULL : atomic_load_explicit(&leaf->tables[window % LEAF_SIZE], memory_order_acquire);
+}
+
 struct unit *units_find(unit_id id)
 {
-    size_t window = id / WINDOW_UNITS;
-    struct leaf *leaf = atomic_load_explicit(&leaves[window / LEAF_SIZE], memory_order_acquire);
-    struct unit *table =
-        leaf == NULL ? NULL : atomic_load_explicit(&leaf->tables[window % LEAF_SIZE], memory_order_acquire);
-    return table == NULL ? NULL : table + id % WINDOW_UNITS;
+    struct table *table = find_table(id / WINDOW_UNITS);
+    return table == NULL ? NULL : &table->units[id % WINDOW_UNITS];
 }
 
 static struct leaf *provide_leaf(size_t number)
@@ -36,7 +49,7 @@ bool units_provide_locked(unit_id id)
     if (units_find(id) != NULL)
         return true;
     struct leaf *leaf = provide_leaf(window / LEAF_SIZE);
-    struct unit *table = leaf == NULL ? NULL : meta_allocate_locked(UNIT_TABLE_SIZE, 64);
+    struct table *table = leaf == NULL ? NULL : meta_allocate_locked(sizeof *table, (size_t)1 << PAGE_SHIFT);
     if (table != NULL)
         atomic_store_explicit(&leaf->tables[window % LEAF_SIZE], table, memory_order_release);
     return table != NULL;
@@ -52,41 +65,51 @@ bool units_provide(enum space space, unit_id id)
     return provided;
 }
 
-/* ---- recorded blocks ---------------------------------------------------------------------------------------------------- */
+/* ---- large blocks -------------------------------------------------------------------------------------------------------- */
 
-#define PAGE_SHIFT 12 /* of the smallest page there is */
-
-/* NULL: no block begins there. */
-static struct unit *entry_of(const void *p)
+static size_t size_of(const struct table *table, size_t number)
 {
-    if ((uintptr_t)p >> ADDRESS_BITS != 0 || (uintptr_t)p % UNIT != 0)
-        return NULL;
-    return units_find(unit_id_of(p));
+    uint32_t count = atomic_load_explicit(&table->page_counts[number], memory_order_acquire);
+    if (count == MANY)
+        count = atomic_load_explicit(&table->units[number].page_count, memory_order_relaxed);
+    return (size_t)count << PAGE_SHIFT;
+}
+
+/* Where a block could begin. NULL: none does. */
+static struct table *table_of(const void *p)
+{
+    return (uintptr_t)p >> ADDRESS_BITS != 0 || (uintptr_t)p % UNIT != 0 ? NULL
+                                                                         : find_table(unit_id_of(p) / WINDOW_UNITS);
 }
 
 bool unit_record(const void *p, size_t size)
 {
     if (size > BLOCK_MAX || !units_provide(SPACE_BLOCKS, unit_id_of(p)))
         return false;
-    atomic_store_explicit(&entry_of(p)->page_count, (uint32_t)(size >> PAGE_SHIFT), memory_order_relaxed);
+    struct table *table = table_of(p);
+    size_t number = unit_id_of(p) % WINDOW_UNITS, count = size >> PAGE_SHIFT;
+    if (count >= MANY)
+        atomic_store_explicit(&table->units[number].page_count, (uint32_t)count, memory_order_relaxed);
+    atomic_store_explicit(&table->page_counts[number], count < MANY ? (uint16_t)count : MANY, memory_order_release);
     return true;
 }
 
 size_t unit_recorded(const void *p)
 {
-    const struct unit *unit = entry_of(p);
-    return unit == NULL ? 0 : (size_t)atomic_load_explicit(&unit->page_count, memory_order_relaxed) << PAGE_SHIFT;
+    const struct table *table = table_of(p);
+    return table == NULL ? 0 : size_of(table, unit_id_of(p) % WINDOW_UNITS);
 }
 
-size_t unit_forget(const void *p)
+bool unit_forget(const void *p)
 {
-    struct unit *unit = entry_of(p);
-    return unit == NULL ? 0
-                        : (size_t)atomic_exchange_explicit(&unit->page_count, 0, memory_order_relaxed) << PAGE_SHIFT;
+    struct table *table = table_of(p);
+    return table != NULL &&
+           atomic_exchange_explicit(&table->page_counts[unit_id_of(p) % WINDOW_UNITS], 0, memory_order_acq_rel) != 0;
 }
 
 bool unit_is_freed(const void *p)
 {
-    const struct unit *unit = entry_of(p);
-    return unit != NULL && atomic_load_explicit(&unit->is_freed, memory_order_relaxed) != 0;
+    const struct table *table = table_of(p);
+    return table != NULL &&
+           atomic_load_explicit(&table->units[unit_id_of(p) % WINDOW_UNITS].is_freed, memory_order_relaxed) != 0;
 }

@@ -1,8 +1,9 @@
 /* The table of units: what is known of each 64 KiB of addresses, by their number, in tables for a window each, of which what is
  * not used is never touched.
  *
- * A unit's entry says what run of free memory begins or ends there (pages.c), and what block begins there, where its owner will not
- * pass its size back. Slabs have theirs in their region; for large blocks, tables are provided window by window.
+ * A unit's entry says what run of free memory begins or ends there (pages.c). Slabs have theirs in their region; for large blocks,
+ * tables are provided window by window, each with a second one beside it: the sizes of the blocks that begin there. That one is a page
+ * per window, so that to know every block costs next to nothing.
  */
 #ifndef ALLOC_UNITS_H
 #define ALLOC_UNITS_H
@@ -32,7 +33,7 @@ struct unit {
     uint8_t state; /* of the run that begins or ends here */
     /* any thread's */
     _Atomic uint8_t is_freed;    /* a block began here and was freed, and none has begun here since */
-    _Atomic uint32_t page_count; /* of the recorded block that begins here; 0: none does */
+    _Atomic uint32_t page_count; /* of the block that begins here, where the table of sizes cannot tell */
 };
 
 static inline unit_id unit_id_of(const void *p) { return (unit_id)((uintptr_t)p >> UNIT_SHIFT); }
@@ -59,18 +60,18 @@ bool units_provide(enum space space, unit_id id);
 /* The same for large blocks, with LOCK_GROWTH held. */
 bool units_provide_locked(unit_id id);
 
-/* ---- recorded blocks: any thread ------------------------------------------------------------------------------------ */
+/* ---- large blocks: any thread ---------------------------------------------------------------------------------------- */
 
 #define BLOCK_MAX ((size_t)UINT32_MAX << 12)
 
-/* A block begins here. False: no memory to know it, or more than an entry can tell. */
+/* A block of so many bytes begins here, whole pages. False: no memory to know it, or more than an entry can tell. */
 bool unit_record(const void *p, size_t size);
 
 /* Its size. 0: no block begins there. Any address may be asked for. */
 size_t unit_recorded(const void *p);
 
-/* The block is given up; returns its size. Of threads that do so at the same time, one gets it, the others 0. */
-size_t unit_forget(const void *p);
+/* The block is given up. False: there is none. Of threads that do so at the same time, one is told that there was. */
+bool unit_forget(const void *p);
 
 /* Whether a block began here and was freed, and none has begun here since. Any address may be asked for. */
 bool unit_is_freed(const void *p);

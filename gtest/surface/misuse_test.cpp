@@ -308,6 +308,39 @@ TEST_F(Misuse, FreeByAnotherThreadOfWhatWasNeverHandedOut)
 
 // ---- what only the debug build detects ------------------------------------------------------------------------------
 
+TEST_F(Misuse, DoubleFreeOfALargeBlock)
+{
+    void *block = alloc_malloc(MiB);
+    EXPECT_MISUSE(
+        {
+            unchecked::free(block, MiB);
+            unchecked::free(block, MiB);
+        },
+        "alloc_free\\(ADDRESS, 1048576\\)", "double free", "no block of this library begins there");
+    unchecked::free(block, MiB);
+}
+
+TEST_F(Misuse, FreeOfALargeBlockWithAnotherLargeSize)
+{
+    void *block = alloc_malloc(MiB);
+    EXPECT_MISUSE(unchecked::free(block, MiB - 4096), "alloc_free\\(ADDRESS, 1044480\\)", "wrong size",
+                  "it is a block of 1048576 bytes");
+    EXPECT_MISUSE(unchecked::realloc(block, 2 * MiB, MiB), "alloc_realloc\\(ADDRESS, 2097152\\)", "wrong size",
+                  "it is a block of 1048576 bytes");
+    unchecked::free(block, MiB);
+}
+
+TEST_F(Misuse, FreeOfWhatBeginsNoLargeBlock)
+{
+    static char global[64];
+    char *block = static_cast<char *>(alloc_malloc(MiB));
+    for (void *other :
+         {static_cast<void *>(global), static_cast<void *>(block + 4096), static_cast<void *>(block + MiB / 2)})
+        EXPECT_MISUSE(unchecked::free(other, MiB), "alloc_free\\(ADDRESS, 1048576\\)", "foreign pointer",
+                      "no block of this library begins there");
+    unchecked::free(block, MiB);
+}
+
 #if ALLOC_DEBUG
 
 using MisuseInDebug = Misuse;
@@ -355,26 +388,10 @@ TEST_F(MisuseInDebug, ResizeOfWhatIsFree)
     unchecked::free(kept, 64);
 }
 
-TEST_F(MisuseInDebug, DoubleFreeOfALargeBlock)
-{
-    void *block = alloc_malloc(MiB);
-    EXPECT_MISUSE(
-        {
-            unchecked::free(block, MiB);
-            unchecked::free(block, MiB);
-        },
-        "alloc_free\\(ADDRESS, 1048576\\)", "double free", "no block of this library begins there");
-    unchecked::free(block, MiB);
-}
-
-TEST_F(MisuseInDebug, FreeOfALargeBlockWithAnotherSize)
+TEST_F(MisuseInDebug, FreeOfALargeBlockWithASmallSize)
 {
     void *block = alloc_malloc(MiB);
     EXPECT_MISUSE(unchecked::free(block, 100), "alloc_free\\(ADDRESS, 100\\)", "wrong size",
-                  "it is a block of 1048576 bytes");
-    EXPECT_MISUSE(unchecked::free(block, MiB - 4096), "alloc_free\\(ADDRESS, 1044480\\)", "wrong size",
-                  "it is a block of 1048576 bytes");
-    EXPECT_MISUSE(unchecked::realloc(block, 2 * MiB, MiB), "alloc_realloc\\(ADDRESS, 2097152\\)", "wrong size",
                   "it is a block of 1048576 bytes");
     unchecked::free(block, MiB);
 }
