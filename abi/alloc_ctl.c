@@ -1,7 +1,8 @@
-/* The rest of alloc/alloc_std.h: what does not allocate, free or resize. */
-#include "alloc/alloc_std.h"
+/* The rest of alloc/alloc_std.h, and alloc/alloc_inspect.h: what does not allocate, free or resize. */
+#include "alloc/alloc_inspect.h"
 
 #include "heap.h"
+#include "inspect.h"
 #include "large.h"
 #include "memory.h"
 #include "option.h"
@@ -134,6 +135,31 @@ int alloc_stats_class(unsigned number, struct alloc_stats_class *out, size_t siz
         };
     }
     return hand_out(out, size, &stats, sizeof stats);
+}
+
+/* ---- single addresses, all blocks ---------------------------------------------------------------------------------- */
+
+int alloc_owns(const void *address) { return inspect(address).state != INSPECT_FOREIGN; }
+
+int alloc_block(const void *address, struct alloc_block *out, size_t size)
+{
+    static const enum alloc_block_state states[] = {
+        [INSPECT_FREE] = ALLOC_BLOCK_FREE, [INSPECT_LIVE] = ALLOC_BLOCK_LIVE, [INSPECT_UNKNOWN] = ALLOC_BLOCK_UNKNOWN};
+    struct inspect_block seen = inspect(address);
+    struct alloc_block block = {
+        .start = seen.start,
+        .size = seen.size,
+        .state = states[seen.state],
+        .is_own = seen.is_own,
+    };
+    if (block.state != ALLOC_BLOCK_NONE)
+        block.kind = seen.is_slot ? ALLOC_BLOCK_SLOT : ALLOC_BLOCK_LARGE;
+    return hand_out(out, size, &block, sizeof block);
+}
+
+int alloc_walk(int (*visit)(void *context, void *start, size_t size), void *context)
+{
+    return inspect_walk(visit, context);
 }
 
 /* ---- as JSON ------------------------------------------------------------------------------------------------------- */

@@ -114,8 +114,7 @@ HOT struct slab *slab_at(const void *p, unsigned shift)
 /* The slab of a slot. NULL: it is none. */
 static struct slab *slab_known(const void *p)
 {
-    unsigned shift = region_known(p) ? region_shift(p) : 0;
-    struct slab *slab = shift == 0 || region_offset(p) < 2 * TABLE_SIZE ? NULL : slab_at(p, shift);
+    struct slab *slab = slab_find(p);
     return slab == NULL || atomic_load_explicit(&slab->bin, memory_order_relaxed) == NULL ? NULL : slab;
 }
 

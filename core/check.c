@@ -21,6 +21,8 @@ static bool shadow_get(const void *p)
     return atomic_load(&region_of(p)->shadow[offset / 64]) >> (offset % 64) & 1;
 }
 
+bool check_is_out(const void *p) { return shadow_get(p); }
+
 void *check_allocated(void *p, size_t size, size_t align)
 {
     if (p == NULL || !request_has_slot(size, align))
@@ -38,8 +40,8 @@ void check_named(const char *function, const void *p, size_t size, size_t align)
         large_verify(function, p, size, align);
         return;
     }
-    const struct slab *slab = slab_of(p);
-    if (region_offset(p) < 2 * TABLE_SIZE)
+    const struct slab *slab = slab_find(p);
+    if (slab == NULL)
         misuse(function, p, size, align, "foreign pointer", NULL);
     if (atomic_load_explicit(&slab->bin, memory_order_relaxed) == NULL)
         misuse(function, p, size, align, "not allocated", NULL);

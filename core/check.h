@@ -5,6 +5,7 @@
 #ifndef ALLOC_CHECK_H
 #define ALLOC_CHECK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #if ALLOC_DEBUG
@@ -15,6 +16,8 @@ void *check_allocated(void *p, size_t size, size_t align);
 void check_freed(const char *function, void *p, size_t size, size_t align);
 /* It is named with a size and an alignment and stays. */
 void check_named(const char *function, const void *p, size_t size, size_t align);
+/* Whether a slot that begins there is handed out. */
+bool check_is_out(const void *p);
 
 #else
 

@@ -16,6 +16,7 @@ OS_SMALL_STATE static struct {
     struct heap *pooled, *last;
     uint32_t pooled_count;
     uint32_t count;
+    struct heap *newest;
     struct heap *known;   /* heaps of threads that were not alone; in a forked child not those of its parent */
     struct heap *suspect; /* the next of them to be checked for an owner that has ended */
 } heaps;
@@ -27,6 +28,8 @@ static struct heap *heap_create(void)
         return NULL;
     lock_acquire(LOCK_HEAPS);
     heap->number = ++heaps.count;
+    heap->older = heaps.newest;
+    heaps.newest = heap;
 #if ALLOC_THREADS
     if (!os_is_single_threaded()) { /* who is alone may fork without handlers; it is not abandoned as long as it is alone */
         heap->is_known = true;
@@ -111,6 +114,14 @@ void heap_forget_owners(void)
 struct heap *heap_take(void) { return heap_create(); }
 
 #endif
+
+struct heap *heap_newest(void)
+{
+    lock_acquire(LOCK_HEAPS);
+    struct heap *heap = heaps.newest;
+    lock_release(LOCK_HEAPS);
+    return heap;
+}
 
 struct heap_counts heap_count(void)
 {

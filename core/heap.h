@@ -66,7 +66,8 @@ struct heap {
     uint32_t purged_at;      /* milliseconds: when such a refill last looked for memory of age; the owner's */
     uint32_t number;         /* 1, 2, ...; 0 for heap_none and heap_late */
     struct heap *next;       /* in the pool */
-    struct heap *next_known; /* among all heaps of this process */
+    struct heap *next_known; /* among the heaps that may be abandoned */
+    struct heap *older;      /* among all of them: created before this one */
     struct os_owner owner;   /* of a known heap */
     bool is_owned;           /* by a thread. Not: pooled, or lent for one operation */
     bool is_known;
@@ -116,6 +117,9 @@ void heap_put(struct heap *heap, bool last);
 /* In a forked child: its parent's heaps have no owners that could end. */
 void heap_forget_owners(void);
 #endif
+
+/* All heaps, the newest first. */
+struct heap *heap_newest(void);
 
 struct heap_counts {
     size_t heaps, pooled;

@@ -28,12 +28,15 @@ struct held {
 static struct held held_at(const void *p, const struct slab *slab)
 {
     struct held held;
+    size_t size;
     if (slab != NULL)
         (void)snprintf(held.text, sizeof held.text, "its slab holds slots of %u bytes",
                        (unsigned)class_slot_size(slab->class));
+    else if (unit_block_at(p, &size) != NULL)
+        (void)snprintf(held.text, sizeof held.text, "it lies in a block of %zu bytes", size);
     else
         (void)snprintf(held.text, sizeof held.text, "%s",
-                       region_known(p) ? "its slab holds nothing" : "no block of this library begins there");
+                       slab_find(p) != NULL ? "its slab holds nothing" : "no block of this library begins there");
     return held;
 }
 

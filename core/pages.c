@@ -534,6 +534,28 @@ bool pages_reclaim(size_t size)
     return wanted != most;
 }
 
+/* How much free memory begins at a unit that has an entry. */
+static size_t free_from(enum space space, unit_id id)
+{
+    const struct unit *unit = unit_of(space, id);
+    lock(space);
+    size_t units = unit->state == BEHIND_FIRST ? 0 : unit->units;
+    unlock(space);
+    return units << UNIT_SHIFT;
+}
+
+bool pages_are_free(const void *p)
+{
+    if ((uintptr_t)p >> ADDRESS_BITS != 0)
+        return false;
+    for (unit_id id = units_before(unit_id_of(p)); id != 0; id = units_before(id - 1)) {
+        size_t size = free_from(SPACE_BLOCKS, id), offset = (size_t)((const char *)p - unit_address(id));
+        if (size != 0 || unit_recorded(unit_address(id)) != 0)
+            return offset < size;
+    }
+    return false;
+}
+
 struct pages_counts pages_count(enum space space)
 {
     struct heap_of_pages *heap = &spaces[space];

@@ -40,6 +40,10 @@ bool pages_purge_oldest(enum space space, size_t most);
  * was. */
 bool pages_reclaim(size_t size);
 
+/* Whether an address lies in free memory of large blocks. As many steps as there are units from where the memory begins, or the block before
+ * it. Any address may be asked for. */
+bool pages_are_free(const void *p);
+
 struct pages_counts {
     size_t dirty_runs;
     size_t dirty, clean, released; /* bytes */

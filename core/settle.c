@@ -357,6 +357,22 @@ struct settle_glance settle_glance(struct slab *slab)
     return glance;
 }
 
+struct settle_slot settle_slot(struct slab *slab, const void *p)
+{
+    struct settle_slot slot = {.bin = NULL};
+    const struct bin *bin = lock_owner(slab);
+    if (bin == NULL)
+        return slot;
+    size_t size = class_slot_size(slab->class);
+    size_t index = (size_t)((const char *)p - slab_start(slab)) / size; /* slab_index is for starts of slots */
+    if (index < slab_capacity(slab_kind_of(slab), slab->class)) {
+        bool is_free = index >= slab_granted(slab) || (slab_free_word(slab, index / 64) & map_bit(index)) != 0;
+        slot = (struct settle_slot){bin, slab_slot(slab, index), size, is_free};
+    }
+    heap_unlock(heap_of(bin));
+    return slot;
+}
+
 /* ---- lives ------------------------------------------------------------------------------------------------------ */
 
 /* The maps of a slab's life before serve the next one if it has the same class. */

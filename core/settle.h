@@ -52,6 +52,18 @@ struct settle_glance {
 /* Looks at a slab from outside, for statistics. */
 struct settle_glance settle_glance(struct slab *slab);
 
+/* What anybody may know of the slot that an address lies in. */
+struct settle_slot {
+    const struct bin *bin; /* of the slab's owner. NULL: no slot lies there */
+    char *start;
+    size_t size;
+    bool
+        is_free; /* never handed out, or its slab says so: bins and outboxes may hold free slots that it knows nothing of */
+};
+
+/* Looks at a slot of a slab from outside. */
+struct settle_slot settle_slot(struct slab *slab, const void *p);
+
 /* Frees slots of one map word that another heap owns: bits first, then the count, then a look if it is time for one.
  * A constant number of instructions without a retry. Returns those that were free already: none, or it is misuse. */
 uint64_t settle_push(struct slab *slab, size_t word, uint64_t mask);

@@ -86,6 +86,15 @@ static inline struct slab *slab_of(const void *p)
     return (struct slab *)region + (region_offset(p) >> region->slab_shift);
 }
 
+/* The slab that an address lies in, whatever it holds. NULL: it lies in none. Any address may be asked for. */
+static inline struct slab *slab_find(const void *p)
+{
+    if (!region_known(p))
+        return NULL;
+    const struct region *region = region_of(p);
+    return region_offset(p) >> region->slab_shift < region_first_slab(region) ? NULL : slab_of(p);
+}
+
 /* A mark in slab.bin: the owner is called. Its next free of the slab then does not take the hot path, and looks. */
 #define BIN_CALLED ((uintptr_t)1 << 63)
 
@@ -176,7 +185,7 @@ static inline bool slab_has_pushed(struct slab *slab)
 /* Takes slots out of local; of a current slab. */
 static inline void slab_unfree(struct slab *slab, uint32_t count) { slab->armed -= count; }
 
-/* The free slots of a map word of a current slab; its owner asks. */
+/* The free slots of a map word, as far as it was granted. Of a slab at rest all; of one in use some may be missing. */
 static inline uint64_t slab_free_word(const struct slab *slab, size_t word)
 {
     uint64_t free = atomic_load_explicit(&slab->local->word[word], memory_order_relaxed);

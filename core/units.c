@@ -113,3 +113,49 @@ bool unit_is_freed(const void *p)
     return table != NULL &&
            atomic_load_explicit(&table->units[unit_id_of(p) % WINDOW_UNITS].is_freed, memory_order_relaxed) != 0;
 }
+
+/* ---- looking for blocks --------------------------------------------------------------------------------------------------- */
+
+static bool has_leaf(size_t window)
+{
+    return atomic_load_explicit(&leaves[window / LEAF_SIZE], memory_order_acquire) != NULL;
+}
+
+unit_id units_before(unit_id id)
+{
+    if (units_find(id) != NULL)
+        return id;
+    for (size_t left = id / WINDOW_UNITS; left != 0; left--) {
+        if (find_table(left - 1) != NULL)
+            return (unit_id)(left * WINDOW_UNITS - 1);
+        if (!has_leaf(left - 1))
+            left -= (left - 1) % LEAF_SIZE;
+    }
+    return 0;
+}
+
+unit_id units_from(unit_id id)
+{
+    if (units_find(id) != NULL)
+        return id;
+    for (size_t window = id / WINDOW_UNITS + 1; window < WINDOW_NUMBERS; window++) {
+        if (find_table(window) != NULL)
+            return (unit_id)(window * WINDOW_UNITS);
+        if (!has_leaf(window))
+            window |= LEAF_SIZE - 1;
+    }
+    return 0;
+}
+
+char *unit_block_at(const void *p, size_t *size)
+{
+    if ((uintptr_t)p >> ADDRESS_BITS != 0)
+        return NULL;
+    for (unit_id id = units_before(unit_id_of(p)); id != 0; id = units_before(id - 1)) {
+        char *start = unit_address(id);
+        *size = unit_recorded(start);
+        if (*size != 0)
+            return (size_t)((const char *)p - start) < *size ? start : NULL;
+    }
+    return NULL;
+}

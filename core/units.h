@@ -46,6 +46,10 @@ static inline char *unit_address(unit_id id) { return (char *)((uintptr_t)id << 
 /* The same for large blocks. NULL: their window has no table. */
 struct unit *units_find(unit_id id);
 
+/* The last unit up to this one, or the first one from it on, that has an entry there. 0: none has. */
+unit_id units_before(unit_id id);
+unit_id units_from(unit_id id);
+
 /* The entry of a unit of a space. NULL: there is none, so that no run can begin or end there. */
 static inline struct unit *unit_of(enum space space, unit_id id)
 {
@@ -69,6 +73,10 @@ bool unit_record(const void *p, size_t size);
 
 /* Its size. 0: no block begins there. Any address may be asked for. */
 size_t unit_recorded(const void *p);
+
+/* The block that an address lies in, and its size. NULL: it lies in none. Any address may be asked for. As many steps as there are units
+ * from the start of the block, or of the last one before. */
+char *unit_block_at(const void *p, size_t *size);
 
 /* The block is given up. False: there is none. Of threads that do so at the same time, one is told that there was. */
 bool unit_forget(const void *p);

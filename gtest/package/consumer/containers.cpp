@@ -1,5 +1,6 @@
 // A user's program in C++17: the standard containers and pointers over alloc. Exit status 0 when all is well.
 #include <alloc/alloc.hpp>
+#include <alloc/alloc_inspect.h>
 
 #include <cstdio>
 #include <list>
