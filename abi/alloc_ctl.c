@@ -194,7 +194,7 @@ static void put_class(struct writer *writer, const struct alloc_stats_class *sta
     put_number(writer, "slots_free", stats->slots_free);
 }
 
-void alloc_stats_json(void (*write)(void *context, const char *text, size_t length), void *context)
+static void put_all(void (*write)(void *context, const char *text, size_t length), void *context)
 {
     struct writer writer = {write, context, "{"};
     struct alloc_stats stats = collect();
@@ -240,9 +240,9 @@ void alloc_stats_json(void (*write)(void *context, const char *text, size_t leng
     put_text(&writer, "]}\n");
 }
 
-/* ---- at exit ------------------------------------------------------------------------------------------------------- */
+/* ---- in one piece ---------------------------------------------------------------------------------------------------- */
 
-/* A line, as long as it can be: every class in use. */
+/* As long as it can be: every class in use. */
 #define LINE_MAX ((size_t)32 << 10)
 
 struct line {
@@ -259,16 +259,34 @@ static void to_line(void *context, const char *text, size_t length)
     line->length += length;
 }
 
-/* In one piece, so that lines of processes which end at the same time do not mix. */
+/* Not on the stack: threads may have small ones. */
+static void write_line(const char *prefix, void (*write)(void *context, const char *text, size_t length), void *context)
+{
+    struct line line = {os_map(LINE_MAX, os_page_size()), 0};
+    if (line.text == NULL) {
+        put_all(write, context);
+        return;
+    }
+    to_line(&line, prefix, strlen(prefix));
+    put_all(to_line, &line);
+    write(context, line.text, line.length);
+    (void)os_release(line.text, LINE_MAX);
+}
+
+void alloc_stats_json(void (*write)(void *context, const char *text, size_t length), void *context)
+{
+    write_line("", write, context);
+}
+
+static void to_standard_error(void *context, const char *text, size_t length)
+{
+    (void)context;
+    os_write(text, length);
+}
+
+/* So lines of processes which end at the same time do not mix. */
 OS_AT_EXIT static void at_exit(void)
 {
-    if (option(OPTION_VERBOSITY) < 2)
-        return;
-    struct line line = {os_map(LINE_MAX, os_page_size()), 0};
-    if (line.text == NULL)
-        return;
-    to_line(&line, "alloc: ", 7);
-    alloc_stats_json(to_line, &line);
-    os_write(line.text, line.length);
-    (void)os_release(line.text, LINE_MAX);
+    if (option(OPTION_VERBOSITY) >= 2)
+        write_line("alloc: ", to_standard_error, NULL);
 }

@@ -11,6 +11,8 @@
 #include <fstream>
 #include <memory>
 #include <sstream>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <thread>
 
 using namespace support;
@@ -435,6 +437,8 @@ TEST_F(Stats, JsonMayBeWrittenToMemoryOfTheLibrary)
         char *bytes = nullptr;
         size_t length = 0, capacity = 0;
     } text;
+    for (size_t size : {size_t{16}, size_t{1000}, 64 * KiB})
+        alloc_free(alloc_malloc(size), size);
     alloc_stats_json(
         [](void *context, const char *part, size_t length) {
             Text &grown = *static_cast<Text *>(context);
@@ -448,6 +452,76 @@ TEST_F(Stats, JsonMayBeWrittenToMemoryOfTheLibrary)
     const json::Value all = json::parse(std::string(text.bytes, text.length));
     EXPECT_GE(all.at("classes").elements.size(), 3u);
     alloc_delete_array(text.bytes, text.capacity);
+}
+
+// What a datagram socket is written is received as it was written.
+std::string receive(int socket)
+{
+    std::vector<char> text(64 * KiB);
+    const ssize_t length = recv(socket, text.data(), text.size(), MSG_DONTWAIT);
+    return length < 0 ? "nothing" : std::string(text.data(), static_cast<size_t>(length));
+}
+
+struct Sockets {
+    Sockets() { EXPECT_EQ(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends), 0); }
+    ~Sockets()
+    {
+        close(ends[0]);
+        close(ends[1]);
+    }
+    Sockets(const Sockets &) = delete;
+    Sockets &operator=(const Sockets &) = delete;
+    int ends[2] = {-1, -1};
+};
+
+// With every class in use.
+TEST_F(Stats, JsonIsWrittenInOnePiece)
+{
+    Sockets sockets;
+    std::vector<void *> blocks;
+    for (size_t size : slot_sizes())
+        blocks.push_back(alloc_malloc_aligned(size, 1));
+    alloc_stats_json([](void *context, const char *text,
+                        size_t length) { (void)!write(static_cast<int *>(context)[1], text, length); },
+                     sockets.ends);
+    for (size_t i = 0; i < blocks.size(); i++)
+        alloc_free_aligned(blocks[i], slot_sizes()[i], 1);
+    const json::Value all = json::parse(receive(sockets.ends[0]));
+    EXPECT_GE(all.at("classes").elements.size(), slot_sizes().size());
+    EXPECT_EQ(receive(sockets.ends[0]), "nothing");
+}
+
+TEST_F(Stats, LineAtExitIsWrittenInOnePiece)
+{
+    Sockets sockets;
+    const pid_t child = fork();
+    if (child == 0) {
+        (void)alloc_option_set(ALLOC_OPTION_VERBOSITY, 2);
+        (void)dup2(sockets.ends[1], STDERR_FILENO);
+        std::exit(0);
+    }
+    ASSERT_EQ(waitpid(child, nullptr, 0), child);
+    const std::string line = receive(sockets.ends[0]);
+    ASSERT_EQ(line.substr(0, 7), "alloc: ");
+    EXPECT_EQ(json::parse(line.substr(7)).at("version").number, size_t{ALLOC_VERSION});
+    EXPECT_EQ(receive(sockets.ends[0]), "nothing");
+}
+
+TEST_F(Stats, JsonIsWrittenByAndByWhereAddressesAreShort)
+{
+    if (TEST_SANITIZED)
+        GTEST_SKIP() << "sanitizers need addresses";
+    expect_in_child([] {
+        std::string text;
+        text.reserve(64 * KiB);
+        const rlimit none = {0, 0};
+        EXPECT_EQ(setrlimit(RLIMIT_AS, &none), 0);
+        alloc_stats_json([](void *context, const char *part,
+                            size_t length) { static_cast<std::string *>(context)->append(part, length); },
+                         &text);
+        EXPECT_EQ(text.find('\n'), text.size() - 1);
+        EXPECT_EQ(text.substr(0, 12), "{\"version\": ");
+    });
 }
 
 // ---- threads ------------------------------------------------------------------------------------------------------------
