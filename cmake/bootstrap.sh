@@ -20,7 +20,7 @@ test_wants='gtest/gtest.h=libgtest-dev benchmark/benchmark.h=libbenchmark-dev ab
     node=nodejs npm=npm chromium=chromium rustc=rustc
     clang++-14=clang-14 sqlite3=sqlite3 redis-server=redis-server redis-benchmark=redis-tools /usr/sbin/nginx=nginx-light
     musl-gcc=musl-tools ld.lld=lld
-    git=git /usr/bin/shasum=perl ruby=ruby vim=vim mandoc=mandoc lintian=lintian
+    git=git /usr/bin/shasum=perl ruby=ruby vim=vim mandoc=mandoc lintian=lintian gdb=gdb sys/sdt.h=systemtap-sdt-dev
     aarch64-linux-gnu-gcc=gcc-aarch64-linux-gnu /usr/aarch64-linux-gnu/include/stdio.h=libc6-dev-arm64-cross'
 test_long='^((fault|storm|fork_storm|fork_step|purge|ratio)_test|programs|bench)[.]'
 bench_wants='gtest/gtest.h=libgtest-dev benchmark/benchmark.h=libbenchmark-dev jemalloc/jemalloc.h=libjemalloc-dev

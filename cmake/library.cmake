@@ -49,6 +49,14 @@ else()
     endif()
 endif()
 
+# Probes for tracers need a header (Debian: systemtap-sdt-dev), and nothing at run time.
+include(CheckIncludeFile)
+check_include_file(sys/sdt.h ALLOC_HAVE_SDT)
+set(probes 0)
+if(ALLOC_PROBES AND ALLOC_HAVE_SDT)
+    set(probes 1)
+endif()
+
 # No jump tables: the proof of loop-freedom follows every edge of a function's graph. The fast paths are written for
 # -O2; -O3 would only make them longer. No vectors of two words: a free stores two, and packing them first costs more.
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES) # of a project that includes this one
@@ -62,7 +70,7 @@ function(alloc_add_objects name)
     set_target_properties(${name} PROPERTIES
         C_STANDARD 11 C_STANDARD_REQUIRED ON C_VISIBILITY_PRESET hidden POSITION_INDEPENDENT_CODE ON)
     target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/core" "${PROJECT_SOURCE_DIR}/abi/include")
-    target_compile_definitions(${name} PRIVATE ALLOC_NO_FORTIFY ${alloc_configuration})
+    target_compile_definitions(${name} PRIVATE ALLOC_NO_FORTIFY ALLOC_PROBES=${probes} ${alloc_configuration})
     target_compile_options(${name} PRIVATE
         -fno-plt -fno-semantic-interposition ${tls} -fno-jump-tables -fno-tree-slp-vectorize
         ${optimization} $<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:-O2>

@@ -4,6 +4,7 @@
 #include "memory.h"
 #include "misuse.h"
 #include "pages.h"
+#include "probe.h"
 #include "size_class.h"
 
 #include <errno.h>
@@ -149,6 +150,7 @@ void *large_allocate(size_t size, size_t align, bool zeroed)
     if (zeroed && !zero)
         clear(p, size);
     count_live(1, bytes);
+    probe(large_taken, p, bytes);
     return p;
 }
 
@@ -169,6 +171,7 @@ void large_free(void *p, size_t size, size_t align)
     if (!unit_forget(p)) /* another thread was first */
         misuse_free(p, size, align, "double free", NULL);
     count_live((size_t)-1, -bytes);
+    probe(large_given_back, p, bytes);
     pages_give(SPACE_BLOCKS, p, run_size(bytes));
     pages_purge_aged();
 }
@@ -294,5 +297,6 @@ void *large_resize(void *p, size_t old_size, size_t new_size, size_t align, bool
     if (resized == NULL)
         return fail();
     count_live(0, new_bytes - old_bytes);
+    probe(large_resized, p, old_bytes, resized, new_bytes);
     return resized;
 }

@@ -1,6 +1,7 @@
 #include "memory.h"
 
 #include "option.h"
+#include "probe.h"
 
 OS_SMALL_STATE struct memory_counts memory_counts;
 
@@ -39,5 +40,6 @@ bool memory_purge(void *start, size_t size)
     if (!os_purge(start, size))
         return false;
     add(&memory_counts.purges, 1);
+    probe(purge, start, size);
     return true;
 }

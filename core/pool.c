@@ -3,6 +3,7 @@
 #include "lock.h"
 #include "option.h"
 #include "pages.h"
+#include "probe.h"
 #include "slab.h"
 
 static slab_id unfit[SLAB_KINDS];                 /* through slab.links */
@@ -11,6 +12,7 @@ static void *map_blocks[SLAB_KINDS][CLASS_COUNT]; /* each holding the next */
 void pool_give_back(struct slab *slab)
 {
     enum slab_kind kind = slab_kind_of(slab);
+    probe(slab_given_back, slab_start(slab), kind_size(kind), class_slot_size(slab->class));
     pages_give((enum space)kind, slab_start(slab), kind_size(kind));
     pages_purge_aged();
 }

@@ -3,6 +3,7 @@
 #include "option.h"
 #include "pages.h"
 #include "pool.h"
+#include "probe.h"
 #include "reservation.h"
 #include "sweep.h"
 
@@ -23,6 +24,7 @@ static void hold_word(struct bin *bin, struct slab *slab, size_t word, uint64_t 
 {
     bin->base = slab_start(slab) + word * 64 * bin->slot_size;
     bin->mask = mask;
+    probe(refill, bin->slot_size, bin->base, mask);
 }
 
 /* Slots that the owner freed itself. The counts say when there are none: then the maps stay untouched. */

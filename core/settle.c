@@ -2,6 +2,7 @@
 
 #include "heap.h"
 #include "pool.h"
+#include "probe.h"
 #include "report.h"
 
 /* Distances between push counts are signed differences: a count that every push has passed lies EVER behind, one that
@@ -424,6 +425,7 @@ bool settle_begin(struct slab *slab, struct bin *bin, size_t class)
         slab_remote(slab)->popped = pushed_count(slab);
 
     struct heap *heap = heap_of(bin);
+    probe(slab_taken, slab_start(slab), kind_size(kind), bin->slot_size);
     heap_lock(heap);
     count_owned(slab, bin, 1);
     make_current(slab);
