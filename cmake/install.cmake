@@ -1,10 +1,18 @@
-# What `cmake --install` puts where: libraries, headers, the CMake package, alloc.pc and alloc-malloc.pc. All of it relocatable: nothing
+# What `cmake --install` puts where: libraries, commands for gdb, headers, the CMake package, alloc.pc and alloc-malloc.pc. All of it relocatable: nothing
 # installed names the prefix. What programs need that are linked already is the component `runtime`, all else `dev`.
 include(CMakePackageConfigHelpers)
 
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/abi/include/alloc" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT dev)
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/CHANGELOG.md"
     DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/alloc" COMPONENT dev)
+
+# gdb looks for commands beside the library, whatever directory it is in.
+foreach(kind IN LISTS alloc_kinds)
+    if(NOT kind MATCHES "static")
+        install(FILES "${PROJECT_SOURCE_DIR}/gdb/alloc-gdb.py" DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+            RENAME "$<TARGET_FILE_NAME:alloc_${kind}>-gdb.py" COMPONENT dev)
+    endif()
+endforeach()
 
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/alloc")
 foreach(kind IN LISTS alloc_kinds)
