@@ -182,7 +182,7 @@ def differences(source, page_paths, prefix, library):
     by_name = {page.name: page for page in pages}
     headers = {path.name: path.read_text(encoding="utf-8") for path in (source / "abi/include/alloc").iterdir()}
     std = headers["alloc_std.h"]
-    documented = [headers[name] for name in ("alloc_std.h", "alloc_gp.h", "alloc_ext.h")]
+    documented = [headers[name] for name in ("alloc_std.h", "alloc_gp.h", "alloc_ext.h", "alloc_inspect.h")]
     lines = function_problems(pages, documented, exported_symbols.declared("".join(documented)))
     lines += option_problems(by_name, std, (source / "core/option.c").read_text(encoding="utf-8"), library)
     lines += stats_problems(by_name["alloc_stats.3"], std)

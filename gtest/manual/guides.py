@@ -66,7 +66,8 @@ def known_names(source):
         *(source / "abi/include/alloc").iterdir(), *source.glob("cmake/*.cmake"), *source.glob("cmake/*.in"), source / "CMakeLists.txt",
         source / "core/option.c", *(source / "gtest").glob("**/*.h")])
     names = set(re.findall(r"\balloc_\w+|\bALLOC_\w+", text))
-    return names | {path.stem for path in source.glob("man/*.[1-9]")} | {path.stem for path in source.glob("*/*.[ch]")}
+    return names | {path.stem for path in source.glob("man/*.[1-9]")} | {path.stem for path in source.glob("*/*.[ch]")} | {
+        path.stem for path in source.glob("abi/include/alloc/*.h")}
 
 
 def slug(heading):
