@@ -176,7 +176,7 @@ void alloc_gp_free(void *ptr)
     }
     struct slab *slab = slab_at(ptr, shift);
     struct bin *bin = atomic_load_explicit(&slab->bin, memory_order_relaxed);
-    if (!heap_is_own(bin)) {
+    if (!heap_is_current(bin)) {
         free_elsewhere(ptr);
         return;
     }
@@ -224,7 +224,7 @@ HOT void free_checked(const char *function, void *p, size_t size, size_t align, 
     }
     struct slab *slab = slab_at(p, shift);
     struct bin *bin = atomic_load_explicit(&slab->bin, memory_order_relaxed);
-    if (!heap_is_own(bin) || last - bin->below >= bin->slot_size - bin->below) {
+    if (!heap_is_current(bin) || last - bin->below >= bin->slot_size - bin->below) {
         free_checked_cold(function, p, size, align);
         return;
     }

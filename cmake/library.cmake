@@ -14,14 +14,14 @@ if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR NOT CMAKE_SIZEOF_VOID_P EQUAL 8)
         "${CMAKE_SIZEOF_VOID_P} bytes is neither")
 endif()
 set(alloc_sources
-    abi/alloc_ctl.c abi/alloc_gp.c abi/alloc_std.c
-    core/bin.c core/check.c core/cold.c core/heap.c core/inspect.c core/large.c core/lock.c core/map.c core/memory.c core/misuse.c
+    abi/alloc_ctl.c abi/alloc_family.c abi/alloc_gp.c abi/alloc_std.c
+    core/bin.c core/check.c core/cold.c core/family.c core/heap.c core/inspect.c core/large.c core/lock.c core/map.c core/memory.c core/misuse.c
     core/option.c core/outbox.c core/pages.c core/pool.c core/refill.c core/region.c core/report.c core/reservation.c core/settle.c
     core/slab.c core/stats.c core/sweep.c core/thread.c core/units.c core/os/os_linux.c)
 list(TRANSFORM alloc_sources PREPEND "${PROJECT_SOURCE_DIR}/")
 
 # Run at most once per slab: small rather than fast.
-set(seldom_run abi/alloc_ctl.c core/check.c core/inspect.c core/lock.c core/misuse.c core/option.c core/pool.c core/region.c core/report.c
+set(seldom_run abi/alloc_ctl.c core/check.c core/family.c core/inspect.c core/lock.c core/misuse.c core/option.c core/pool.c core/region.c core/report.c
     core/reservation.c core/stats.c core/os/os_linux.c)
 list(TRANSFORM seldom_run PREPEND "${PROJECT_SOURCE_DIR}/")
 set_source_files_properties(${seldom_run} PROPERTIES

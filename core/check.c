@@ -5,6 +5,8 @@
 #include "report.h"
 #include "slab.h"
 
+#include <string.h>
+
 #if ALLOC_DEBUG
 
 static bool shadow_set(const void *p, bool handed_out)
@@ -58,6 +60,11 @@ void check_freed(const char *function, void *p, size_t size, size_t align)
     check_named(function, p, size, align);
     if (request_has_slot(size, align) && !shadow_set(p, false)) /* two threads at the same time */
         misuse(function, p, size, align, "double free", slab_of(p));
+}
+
+void check_evicted(const void *start, size_t size)
+{
+    memset((uint64_t *)region_of(start)->shadow + region_offset(start) / 64, 0, size / 8);
 }
 
 #endif

@@ -14,6 +14,8 @@
 void *check_allocated(void *p, size_t size, size_t align);
 /* It comes back with a size and an alignment. */
 void check_freed(const char *function, void *p, size_t size, size_t align);
+/* Whatever was handed out of this memory is gone. */
+void check_evicted(const void *start, size_t size);
 /* It is named with a size and an alignment and stays. */
 void check_named(const char *function, const void *p, size_t size, size_t align);
 /* Whether a slot that begins there is handed out. */
@@ -23,6 +25,7 @@ bool check_is_out(const void *p);
 
 #define check_allocated(p, size, align)       ((void)(size), (void)(align), (p))
 #define check_freed(function, p, size, align) ((void)(function), (void)(p), (void)(size), (void)(align))
+#define check_evicted(start, size)            ((void)(start), (void)(size))
 #define check_named(function, p, size, align) check_freed(function, p, size, align)
 
 #endif

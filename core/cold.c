@@ -19,6 +19,9 @@ void *cold_refill(struct bin *bin)
     return p;
 }
 
+/* Whether a slab or the heap that the thread allocates from is a family's. */
+static bool among_families(const struct slab *slab) { return slab->has_family || heap_self()->family != NULL; }
+
 #if ALLOC_THREADS
 
 /* Frees a slot of another heap's slab. */
@@ -40,6 +43,11 @@ static void pass_on(struct slab *slab, size_t index, size_t size, size_t align)
  * which several share a cache line: they would stay with different threads for good. */
 static void free_remote(struct bin *own, struct slab *slab, void *p, size_t index, size_t size, size_t align)
 {
+    if (among_families(
+            slab)) { /* nothing of a family waits anywhere, nor anything else in its heaps: it may be reset */
+        outbox_push(slab, index / 64, map_bit(index), size, align);
+        return;
+    }
     if (own->room == 0 || own->slot_size < HELD_BACK_MIN) {
         pass_on(slab, index, size, align);
         return;
@@ -74,15 +82,16 @@ void cold_free(void *p, size_t size, size_t align)
     if (slab->class != class)
         misuse_free(p, size, align, "wrong size", slab);
     size_t index = misuse_unless_slot(NULL, slab, p, size, align);
-    struct bin *own = heap_bin(class);
-    if (slab_bin(slab) != own) {
+    struct bin *owner = slab_bin(slab), *own = heap_bin(class);
+    bool is_own = owner == own || (among_families(slab) && heap_is_own(owner));
+    if (!is_own) {
         free_remote(own, slab, p, index, size, align);
         return;
     }
-    /* Its own slab: a slot that is free already, or the thread is called to look. Then it looks first: that arms the
-     * countdown for this free. */
-    if (marked != own)
+    /* Its own slab: a slot that is free already, or the thread is called to look, or the heap is another family's than the
+     * current one. If it is called, it looks first: that arms the countdown for this free. */
+    if (marked != owner)
         settle_owner(slab);
-    if (marked == own || bin_holds_back(own, p) || !bin_put(own, slab, p))
+    if (marked == own || bin_holds_back(owner, p) || !bin_put(owner, slab, p))
         misuse_free(p, size, align, "double free", slab);
 }

@@ -2,12 +2,17 @@
 
 #include "reservation.h"
 
+#include <string.h>
+
 struct heap heap_none, heap_late;
+struct family_heaps families_none;
 
 #if ALLOC_THREADS
 _Thread_local struct bin *own_bins = heap_none.bins;
+_Thread_local struct family_heaps *own_families = &families_none;
 #else
 struct bin *own_bins = heap_none.bins;
+struct family_heaps *own_families = &families_none;
 #endif
 
 /* ---- the heaps --------------------------------------------------------------------------------------------------- */
@@ -26,6 +31,8 @@ static struct heap *heap_create(void)
     struct heap *heap = meta_allocate(sizeof(struct heap), HEAP_ALIGN);
     if (heap == NULL)
         return NULL;
+    heap->base = heap;
+    heap->families = &families_none;
     lock_acquire(LOCK_HEAPS);
     heap->number = ++heaps.count;
     heap->older = heaps.newest;
@@ -121,6 +128,69 @@ struct heap *heap_newest(void)
     struct heap *heap = heaps.newest;
     lock_release(LOCK_HEAPS);
     return heap;
+}
+
+/* ---- families ------------------------------------------------------------------------------------------------------ */
+
+#define FAMILIES_MIN 16
+
+/* A table that has an entry of an index. What it replaces is never given back: all of them together are as large as the last one. */
+static bool provide_entry(struct heap *base, uint32_t index)
+{
+    struct family_heaps *old = base->families;
+    if (index < old->count)
+        return true;
+    uint32_t count = index < FAMILIES_MIN ? FAMILIES_MIN : 2 * (uint32_t)((size_t)1 << log2_floor(index));
+    struct family_heaps *table = meta_allocate(sizeof *table + count * sizeof table->heaps[0], sizeof(void *));
+    if (table == NULL)
+        return false;
+    table->count = count;
+    memcpy(table->heaps, old->heaps, old->count * sizeof table->heaps[0]);
+    base->families = table;
+    return true;
+}
+
+struct heap *heap_create_for(struct family *family, struct heap *base)
+{
+    struct heap *heap = provide_entry(base, family->index) ? meta_allocate(sizeof(struct heap), HEAP_ALIGN) : NULL;
+    if (heap == NULL)
+        return NULL;
+    heap->number = base->number;
+    heap->base = base;
+    heap->family = family;
+    heap->families = &families_none;
+    lock_acquire(LOCK_HEAPS);
+    heap->older = heaps.newest;
+    heaps.newest = heap;
+    lock_release(LOCK_HEAPS);
+    lock_acquire(LOCK_FAMILIES);
+    heap->next_of_family = family->heaps;
+    family->heaps = heap;
+    lock_release(LOCK_FAMILIES);
+    base->families->heaps[family->index] = heap;
+    return heap;
+}
+
+static _Atomic size_t *count_of(struct family *family, bool large)
+{
+    return large ? &family->large_bytes : &family->slab_bytes;
+}
+
+bool heap_charge(struct family *family, size_t bytes, bool large)
+{
+    if (family == NULL)
+        return true;
+    size_t count = atomic_fetch_add_explicit(count_of(family, large), bytes, memory_order_relaxed) + bytes;
+    if (count + atomic_load_explicit(count_of(family, !large), memory_order_relaxed) <= family->limit)
+        return true;
+    heap_discharge(family, bytes, large);
+    return false;
+}
+
+void heap_discharge(struct family *family, size_t bytes, bool large)
+{
+    if (family != NULL)
+        atomic_fetch_sub_explicit(count_of(family, large), bytes, memory_order_relaxed);
 }
 
 struct heap_counts heap_count(void)

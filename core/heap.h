@@ -1,4 +1,4 @@
-/* A heap: one thread's bins and its outbox.
+/* A heap: one thread's bins and its outbox. A thread has one for itself, and one for each family that it allocates from.
  *
  * Threads find theirs in one thread-local word. A thread without one has heap_none there, whose bins are empty for ever
  * and so send every path to the slow one: no "initialised?" branch on the hot path. A thread that exits gives its heap,
@@ -9,6 +9,7 @@
 #define ALLOC_HEAP_H
 
 #include "lock.h"
+#include "memory.h"
 #include "slab.h"
 
 /* ---- one size class of a heap ------------------------------------------------------------------------------------- */
@@ -57,6 +58,26 @@ struct sweep {
     uint32_t next_class; /* the bin to look for a slab in */
 };
 
+/* A family: blocks of all sizes that live and die together. Each thread that allocates from it has a heap for it, so that it is a
+ * second index to bins, and all below is as ever. Families that ended serve again, with their heaps. */
+struct family {
+    uint32_t index;            /* in threads' tables, from 1 on, for ever */
+    unit_id blocks;            /* its large blocks, see units.h; under LOCK_FAMILIES */
+    struct heap *heaps;        /* of all threads; under LOCK_FAMILIES */
+    struct family *next;       /* of all families */
+    struct family *next_ended; /* of those that may serve again */
+    void *handle;              /* the program's name for it. NULL: ended */
+    const char *name;
+    size_t limit;                           /* bytes */
+    _Atomic size_t slab_bytes, large_bytes; /* what it has */
+};
+
+/* The heaps of one thread, by their families' indexes. */
+struct family_heaps {
+    uint32_t count;
+    struct heap *heaps[]; /* the first is NULL, as is that of a family not used yet */
+};
+
 /* The bins come last: what most threads write lies on two pages. */
 struct heap {
     struct outbox outbox;
@@ -64,7 +85,7 @@ struct heap {
     slab_list revisit;       /* slabs the owner should look at; under the heap's lock */
     uint32_t refills;        /* of its bins; the owner's */
     uint32_t purged_at;      /* milliseconds: when such a refill last looked for memory of age; the owner's */
-    uint32_t number;         /* 1, 2, ...; 0 for heap_none and heap_late */
+    uint32_t number;         /* its thread's: 1, 2, ...; 0 for heap_none and heap_late */
     struct heap *next;       /* in the pool */
     struct heap *next_known; /* among the heaps that may be abandoned */
     struct heap *older;      /* among all of them: created before this one */
@@ -72,6 +93,12 @@ struct heap {
     bool is_owned;           /* by a thread. Not: pooled, or lent for one operation */
     bool is_known;
     size_t purged; /* bins that thread_purge has been at; the owner's */
+    /* of a thread's own heap: itself, no family, and what families its thread has used; these are the owner's */
+    struct heap *base;
+    struct family *family;
+    struct family_heaps *families;
+    struct heap *next_of_family; /* among the family's heaps */
+    slab_list slabs;             /* all that a family's heap has; under the heap's lock */
     struct bin bins[CLASS_COUNT];
 };
 
@@ -83,9 +110,13 @@ extern struct heap heap_none, heap_late;
 /* The bins of the calling thread's heap. One word in static thread-local space: one instruction finds it, and there is always room
  * for it when glibc loads the library late (for other C libraries see cmake/library.cmake). */
 extern _Thread_local struct bin *own_bins;
+/* What families it has used. One word more, so that a family's bins are two loads away. */
+extern _Thread_local struct family_heaps *own_families;
 #else
 extern struct bin *own_bins;
+extern struct family_heaps *own_families;
 #endif
+extern struct family_heaps families_none; /* a thread without a heap of a family has this */
 
 /* Of a bin of a thread's heap. Not of heap_none and heap_late, which lie where the linker puts them: it does not always give what
  * an object asks for beyond a page. */
@@ -96,8 +127,14 @@ static inline struct heap *heap_of(const struct bin *bin)
 
 static inline struct heap *heap_self(void) { return (struct heap *)((char *)own_bins - offsetof(struct heap, bins)); }
 
-/* Whether a bin is the calling thread's. It may be marked (BIN_CALLED), or NULL: then it is not. */
-static inline bool heap_is_own(const struct bin *bin) { return ((uintptr_t)bin ^ (uintptr_t)own_bins) < HEAP_ALIGN; }
+/* Whether a bin is of the heap that the thread allocates from. It may be marked (BIN_CALLED), or NULL: then it is not. */
+static inline bool heap_is_current(const struct bin *bin)
+{
+    return ((uintptr_t)bin ^ (uintptr_t)own_bins) < HEAP_ALIGN;
+}
+
+/* Whether a bin is the calling thread's, of whatever family. */
+static inline bool heap_is_own(const struct bin *bin) { return heap_of(bin)->number == heap_self()->number; }
 
 static inline size_t heap_class(const struct bin *bin) { return (size_t)(bin - heap_of(bin)->bins); }
 
@@ -120,6 +157,12 @@ void heap_forget_owners(void);
 
 /* All heaps, the newest first. */
 struct heap *heap_newest(void);
+/* A heap of a family for the thread that has `base`, which is the calling one. NULL: no memory. */
+struct heap *heap_create_for(struct family *family, struct heap *base);
+
+/* Counts what a family is to have more. False: beyond its limit. Nothing for no family. */
+bool heap_charge(struct family *family, size_t bytes, bool large);
+void heap_discharge(struct family *family, size_t bytes, bool large);
 
 struct heap_counts {
     size_t heaps, pooled;

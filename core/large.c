@@ -1,5 +1,6 @@
 #include "large.h"
 
+#include "heap.h"
 #include "lock.h"
 #include "memory.h"
 #include "misuse.h"
@@ -129,6 +130,26 @@ static void clear(char *start, size_t size)
 
 /* ---- blocks ------------------------------------------------------------------------------------------------------------ */
 
+/* Has the table of units know a block: its size, its family. False: no memory for it. */
+static bool note(struct family *family, const void *p, size_t bytes)
+{
+    if (!unit_record(p, bytes))
+        return false;
+    if (family != NULL)
+        unit_join(family, &family->blocks, p);
+    return true;
+}
+
+/* False: it is unknown. */
+static bool forget(struct family *family, const void *p)
+{
+    if (!unit_forget(p))
+        return false;
+    if (family != NULL)
+        unit_leave(&family->blocks, p);
+    return true;
+}
+
 static void *fail(void)
 {
     errno = ENOMEM;
@@ -138,15 +159,20 @@ static void *fail(void)
 void *large_allocate(size_t size, size_t align, bool zeroed)
 {
     size_t bytes = large_good_size(size);
+    struct family *family = heap_self()->family;
     bool zero;
     pages_purge_aged();
+    if (!heap_charge(family, bytes, true))
+        return fail();
     void *p = bytes == 0 || align > ALIGN_POSSIBLE ? NULL : take_or_reclaim(run_size(bytes), align, &zero);
-    if (p != NULL && !unit_record(p, bytes)) {
+    if (p != NULL && !note(family, p, bytes)) {
         leave(p, run_size(bytes), zero, false);
         p = NULL;
     }
-    if (p == NULL)
+    if (p == NULL) {
+        heap_discharge(family, bytes, true);
         return fail();
+    }
     if (zeroed && !zero)
         clear(p, size);
     count_live(1, bytes);
@@ -168,8 +194,10 @@ void large_free(void *p, size_t size, size_t align)
     size_t bytes = large_good_size(size);
     if (unit_recorded(p) != bytes)
         large_verify(misuse_function(align), p, size, align);
-    if (!unit_forget(p)) /* another thread was first */
+    struct family *family = unit_family(p);
+    if (!forget(family, p)) /* another thread was first */
         misuse_free(p, size, align, "double free", NULL);
+    heap_discharge(family, bytes, true);
     count_live((size_t)-1, -bytes);
     probe(large_given_back, p, bytes);
     pages_give(SPACE_BLOCKS, p, run_size(bytes));
@@ -263,19 +291,20 @@ static bool move(char *from, size_t old_bytes, const struct place *place, size_t
 
 static void *resize_elsewhere(char *p, size_t old_bytes, size_t new_bytes, size_t align, bool zeroed)
 {
+    struct family *family = unit_family(p);
     size_t old_run = run_size(old_bytes), new_run = run_size(new_bytes);
     struct place place = find_place(old_run, new_run, align);
     char *to = place.start;
     if (to == NULL)
         return NULL;
-    if (!unit_record(to, new_bytes)) {
+    if (!note(family, to, new_bytes)) {
         leave(to, place.size, place.is_clean, false);
         return NULL;
     }
-    (void)unit_forget(p); /* before it is free: then another block may begin there */
+    (void)forget(family, p); /* before it is free: then another block may begin there */
     if (!move(p, old_bytes, &place, new_run)) {
-        (void)unit_forget(to);
-        (void)unit_record(p, old_bytes);
+        (void)forget(family, to);
+        (void)note(family, p, old_bytes); /* in the tables that it has */
         return NULL;
     }
     if (zeroed)
@@ -289,11 +318,16 @@ void *large_resize(void *p, size_t old_size, size_t new_size, size_t align, bool
     pages_purge_aged();
     if (new_bytes == 0 || new_bytes > BLOCK_MAX)
         return fail();
+    struct family *family = unit_family(p);
+    size_t more = new_bytes > old_bytes ? new_bytes - old_bytes : 0;
+    if (!heap_charge(family, more, true))
+        return fail();
     void *resized = p;
     if (!resize_in_place(p, old_bytes, new_bytes, align, zeroed))
         resized = resize_elsewhere(p, old_bytes, new_bytes, align, zeroed);
     else
         (void)unit_record(p, new_bytes); /* in the table that it has */
+    heap_discharge(family, resized == NULL ? more : old_bytes + more - new_bytes, true);
     if (resized == NULL)
         return fail();
     count_live(0, new_bytes - old_bytes);

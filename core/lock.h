@@ -12,6 +12,7 @@ enum lock {
     LOCK_GROWTH,                     /* reservations and regions */
     LOCK_POOL,                       /* slabs set aside, and map blocks */
     LOCK_HEAPS,                      /* the list of heaps */
+    LOCK_FAMILIES,                   /* families, their heaps and their large blocks */
     LOCK_PAGES,                      /* the first of SPACES: a space's free runs */
     LOCK_HEAP = LOCK_PAGES + SPACES, /* the first of HEAP_LOCKS */
     LOCK_COUNT = LOCK_HEAP + HEAP_LOCKS

@@ -148,11 +148,18 @@ static struct slab *take_slab(const struct bin *bin)
 /* Begins a fresh slab for a bin. */
 static struct slab *take_fresh(struct bin *bin)
 {
+    struct family *family = heap_of(bin)->family;
     struct slab *slab = take_slab(bin);
     if (slab == NULL)
         return NULL;
+    size_t size = kind_size(slab_kind_of(slab));
+    if (!heap_charge(family, size, false)) {
+        pool_give_back(slab);
+        return NULL;
+    }
     if (settle_begin(slab, bin, heap_class(bin)))
         return slab;
+    heap_discharge(family, size, false);
     pool_set_aside(slab);
     return NULL;
 }
@@ -195,7 +202,7 @@ static bool fill_growing(struct bin *bin)
  * threads have left is found before long. */
 static struct slab *take_over(struct bin *bin)
 {
-    struct heap *heap = heap_take_pooled();
+    struct heap *heap = heap_of(bin)->family != NULL ? NULL : heap_take_pooled(); /* which has blocks of no family */
     if (heap == NULL)
         return NULL;
     struct slab *slab = settle_take_over(&heap->bins[heap_class(bin)], bin);

@@ -40,23 +40,28 @@ static void arm(struct slab *slab, uint32_t freed, uint32_t need)
 
 static slab_id list_first(const slab_list *list) { return atomic_load_explicit(list, memory_order_relaxed); }
 
+static struct slab_links *links(struct slab *slab, enum slab_links_use use)
+{
+    return use == LINKS_FAMILY ? &slab_remote(slab)->links : &slab->links[use];
+}
+
 /* Lists are rings: the first slab's previous one is the last. */
 static void list_insert(slab_list *list, struct slab *slab, enum slab_links_use use)
 {
     slab_id id = slab_to_id(slab), first = list_first(list);
-    slab_id last = first == 0 ? id : slab_from_id(first)->links[use].previous;
-    slab->links[use] = (struct slab_links){.next = first == 0 ? id : first, .previous = last};
-    slab_from_id(slab->links[use].next)->links[use].previous = id;
-    slab_from_id(last)->links[use].next = id;
+    slab_id last = first == 0 ? id : links(slab_from_id(first), use)->previous;
+    *links(slab, use) = (struct slab_links){.next = first == 0 ? id : first, .previous = last};
+    links(slab_from_id(links(slab, use)->next), use)->previous = id;
+    links(slab_from_id(last), use)->next = id;
     atomic_store_explicit(list, id, memory_order_relaxed);
 }
 
 static void list_remove(slab_list *list, struct slab *slab, enum slab_links_use use)
 {
-    struct slab_links own = slab->links[use];
+    struct slab_links own = *links(slab, use);
     slab_id id = slab_to_id(slab);
-    slab_from_id(own.previous)->links[use].next = own.next;
-    slab_from_id(own.next)->links[use].previous = own.previous;
+    links(slab_from_id(own.previous), use)->next = own.next;
+    links(slab_from_id(own.next), use)->previous = own.previous;
     if (list_first(list) == id)
         atomic_store_explicit(list, own.next == id ? 0 : own.next, memory_order_relaxed);
 }
@@ -115,10 +120,14 @@ static slab_list *list_of(const struct slab *slab, struct bin *bin)
 /* Every slot is free: the slab leaves its heap. Its memory is given back once the lock is released. */
 static void leave_heap(struct slab *slab, struct bin *bin)
 {
+    struct heap *heap = heap_of(bin);
+    if (heap->family != NULL)
+        list_remove(&heap->slabs, slab, LINKS_FAMILY);
+    heap_discharge(heap->family, kind_size(slab_kind_of(slab)), false);
     if (slab->state == SLAB_AVAILABLE)
         list_remove(list_of(slab, bin), slab, LINKS_STATE);
     slab->flags &= (uint8_t)~SLAB_SWEPT;
-    revisit_remove(heap_of(bin), slab);
+    revisit_remove(heap, slab);
     count_owned(slab, bin, -1);
     /* All pushes are counted, so the maps' bits are exactly those not taken yet: with none, a map is zero. */
     if (slab_freed_count(slab) != 0)
@@ -350,6 +359,7 @@ struct settle_glance settle_glance(struct slab *slab)
         return glance;
     glance.state = slab->state;
     glance.class = slab->class;
+    glance.family = heap_of(bin)->family;
     glance.capacity = slots_that_fit(slab_kind_of(slab), bin->reciprocal);
     glance.granted = slab_granted(slab);
     if (is_idle(slab))
@@ -414,6 +424,7 @@ bool settle_begin(struct slab *slab, struct bin *bin, size_t class)
         return false;
     slab->class = (uint8_t) class;
     slab->reciprocal = bin->reciprocal;
+    slab->has_family = heap_of(bin)->family != NULL;
     slab_set_granted(slab, 0);
     arm(slab, 0, EVER);
     if (slab->flags & SLAB_LOCAL_USED)
@@ -428,10 +439,25 @@ bool settle_begin(struct slab *slab, struct bin *bin, size_t class)
     probe(slab_taken, slab_start(slab), kind_size(kind), bin->slot_size);
     heap_lock(heap);
     count_owned(slab, bin, 1);
+    if (heap->family != NULL)
+        list_insert(&heap->slabs, slab, LINKS_FAMILY);
     make_current(slab);
     atomic_store_explicit(&slab->bin, bin, memory_order_release);
     heap_unlock(heap);
     return true;
+}
+
+struct slab *settle_evict(struct heap *heap)
+{
+    heap_lock(heap);
+    slab_id first = list_first(&heap->slabs);
+    struct slab *slab = first == 0 ? NULL : slab_from_id(first);
+    if (slab != NULL) {
+        slab->flags |= SLAB_LOCAL_USED | (ALLOC_THREADS ? SLAB_REMOTE_USED : 0);
+        leave_heap(slab, slab_bin(slab));
+    }
+    heap_unlock(heap);
+    return slab;
 }
 
 /* ---- pushes ----------------------------------------------------------------------------------------------------- */

@@ -33,6 +33,10 @@ struct slab *settle_take_swept(struct bin *bin);
 /* As settle_take_available, of a bin whose heap has no thread and is the caller's for the moment: the slab changes hands. */
 struct slab *settle_take_over(struct bin *from, struct bin *bin);
 
+/* Has a slab leave a family's heap, whatever its slots: nobody frees or allocates any of the family meanwhile. NULL: there is none
+ * left. */
+struct slab *settle_evict(struct heap *heap);
+
 /* Takes the next available slab of a bin if most of it is free, and it was not swept; it becomes current. */
 struct slab *settle_take_sparse(struct bin *bin);
 
@@ -45,6 +49,7 @@ bool settle_is_idle_current(struct slab *slab);
 struct settle_glance {
     enum slab_state state;
     size_t class;
+    const struct family *family; /* NULL: none */
     uint32_t capacity, granted;
     uint32_t free; /* of a current slab, only its owner knows: then 0 */
 };

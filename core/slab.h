@@ -35,11 +35,12 @@ struct slab_links {
     slab_id next, previous;
 };
 
-/* What the links are used for: two lists that a slab can be in at the same time. */
+/* What the links are used for: lists that a slab can be in at the same time. */
 enum slab_links_use {
     LINKS_STATE,   /* its bin's available slabs, or a pool */
     LINKS_REVISIT, /* its heap's slabs that the owner should look at */
-    LINKS_USES
+    LINKS_USES,
+    LINKS_FAMILY = LINKS_USES /* all of a family's heap; these lie in struct remote, for want of room */
 };
 
 /* A list's first slab. Changed under a lock; whether it is empty may be read without. */
@@ -57,6 +58,7 @@ struct slab {
     uint8_t class;
     uint8_t state; /* enum slab_state */
     uint8_t flags;
+    bool has_family;     /* of its owner, which many would have to ask */
     uint32_t reciprocal; /* of its slots' size */
 };
 
@@ -75,7 +77,8 @@ enum slab_flags {
 struct remote {
     _Atomic uint32_t pushed; /* slots other threads freed */
     uint32_t popped;         /* slots the owner collected of them; may run ahead of pushed; owner only */
-    char padding[56];
+    struct slab_links links; /* LINKS_FAMILY */
+    char padding[48];
 };
 
 _Static_assert(sizeof(struct remote) == 64, "no two slabs' counters share a line");

@@ -19,18 +19,29 @@ static void add_slab(struct slab_stats *stats, struct slab *slab, const struct s
     stats->used += used * class_slot_size(glance->class);
 }
 
-struct slab_stats stats_of_slabs(size_t class)
+/* What is looked for: a class, or a family. */
+static bool is_wanted(const struct settle_glance *glance, size_t class, const struct family *family)
+{
+    return glance->state != SLAB_POOLED && (class == EVERY_CLASS || class == glance->class) &&
+           (family == NULL || family == glance->family);
+}
+
+static struct slab_stats add_slabs(size_t class, const struct family *family)
 {
     struct slab_stats stats = {0};
     for (struct region *region = region_newest(); region != NULL; region = region->next)
         for (uint32_t i = region_first_slab(region); i < region->slab_end; i++) {
             struct slab *slab = (struct slab *)region + i;
             struct settle_glance glance = settle_glance(slab);
-            if (glance.state != SLAB_POOLED && (class == EVERY_CLASS || class == glance.class))
+            if (is_wanted(&glance, class, family))
                 add_slab(&stats, slab, &glance);
         }
     return stats;
 }
+
+struct slab_stats stats_of_slabs(size_t class) { return add_slabs(class, NULL); }
+
+struct slab_stats stats_of_family(const struct family *family) { return add_slabs(EVERY_CLASS, family); }
 
 size_t stats_remote_frees(void)
 {

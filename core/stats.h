@@ -5,6 +5,8 @@
 
 #include "region.h"
 
+struct family;
+
 /* Of slabs that heaps own: of one class, or of all. */
 struct slab_stats {
     size_t current[SLAB_KINDS], parked[SLAB_KINDS], available[SLAB_KINDS];
@@ -18,6 +20,7 @@ struct slab_stats {
 #define EVERY_CLASS ((size_t)-1)
 
 struct slab_stats stats_of_slabs(size_t class);
+struct slab_stats stats_of_family(const struct family *family);
 
 /* Slots that other threads than their owner freed, since the start of the process. */
 size_t stats_remote_frees(void);

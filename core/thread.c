@@ -20,6 +20,7 @@ static void thread_exit(void *subject)
     outbox_flush(heap);
     sweep_end(heap);
     own_bins = heap_late.bins;
+    own_families = &families_none;
     for (size_t i = 0; i < CLASS_COUNT; i++)
         bin_retire(&heap->bins[i]);
     while (settle_revisit(heap)) {
@@ -53,8 +54,9 @@ bool thread_purge(void)
 static void fork_child(void)
 {
     heap_forget_owners();
-    if (heap_self()->number != 0)
-        heap_self()->is_known = heap_self()->is_owned = false; /* to the system, the thread is another one */
+    struct heap *heap = heap_self()->base;
+    if (heap != NULL)
+        heap->is_known = heap->is_owned = false; /* to the system, the thread is another one */
     lock_end_fork();
 }
 
@@ -76,12 +78,14 @@ struct heap *thread_adopt(void)
     if (heap == NULL)
         return NULL;
     own_bins = heap->bins; /* from here on, whatever the system allocates in the calls below is served */
+    own_families = heap->families;
     if (heap->is_known && !heap->is_owned)
         heap->is_owned = os_owner_set(&heap->owner);
     os_start();
     if (os_at_thread_exit(heap))
         return heap;
     own_bins = heap_late.bins; /* nobody would tell when the thread exits */
+    own_families = &families_none;
     heap_put(heap, false);
     return NULL;
 }

@@ -7,10 +7,11 @@
 
 /* What is known of a window of large blocks. */
 struct table {
-    _Atomic uint16_t
-        page_counts[WINDOW_UNITS]; /* of the block that begins there. 0: none does; MANY: the unit's entry tells */
+    _Atomic uint16_t page_counts[WINDOW_UNITS]; /* of the block that begins there. 0: none does */
     struct unit units[WINDOW_UNITS];
 };
+/* Of a block of a family, and of one with as many pages, the unit's entry has the count. */
+#define MEMBER     (UINT16_MAX - 1)
 #define MANY       UINT16_MAX
 #define PAGE_SHIFT 12 /* of the smallest page there is */
 _Static_assert(sizeof(_Atomic uint16_t[WINDOW_UNITS]) == (size_t)1 << PAGE_SHIFT, "a page per window");
@@ -70,7 +71,7 @@ bool units_provide(enum space space, unit_id id)
 static size_t size_of(const struct table *table, size_t number)
 {
     uint32_t count = atomic_load_explicit(&table->page_counts[number], memory_order_acquire);
-    if (count == MANY)
+    if (count >= MEMBER)
         count = atomic_load_explicit(&table->units[number].page_count, memory_order_relaxed);
     return (size_t)count << PAGE_SHIFT;
 }
@@ -88,9 +89,14 @@ bool unit_record(const void *p, size_t size)
         return false;
     struct table *table = table_of(p);
     size_t number = unit_id_of(p) % WINDOW_UNITS, count = size >> PAGE_SHIFT;
-    if (count >= MANY)
+    bool is_member = atomic_load_explicit(&table->page_counts[number], memory_order_relaxed) == MEMBER;
+    if (count >= MEMBER || is_member)
         atomic_store_explicit(&table->units[number].page_count, (uint32_t)count, memory_order_relaxed);
-    atomic_store_explicit(&table->page_counts[number], count < MANY ? (uint16_t)count : MANY, memory_order_release);
+    atomic_store_explicit(&table->page_counts[number],
+                          is_member        ? MEMBER
+                          : count < MEMBER ? (uint16_t)count
+                                           : MANY,
+                          memory_order_release);
     return true;
 }
 
@@ -158,4 +164,46 @@ char *unit_block_at(const void *p, size_t *size)
             return (size_t)((const char *)p - start) < *size ? start : NULL;
     }
     return NULL;
+}
+
+/* ---- large blocks of families ----------------------------------------------------------------------------------------- */
+
+struct family *unit_family(const void *p)
+{
+    const struct table *table = table_of(p);
+    size_t number = unit_id_of(p) % WINDOW_UNITS;
+    bool is_member = table != NULL && atomic_load_explicit(&table->page_counts[number], memory_order_acquire) == MEMBER;
+    return is_member ? table->units[number].member.family : NULL;
+}
+
+void unit_join(struct family *family, unit_id *list, const void *p)
+{
+    unit_id id = unit_id_of(p);
+    struct table *table = find_table(id / WINDOW_UNITS);
+    struct unit *unit = units_find(id);
+    uint32_t page_count = (uint32_t)(size_of(table, id % WINDOW_UNITS) >> PAGE_SHIFT);
+    lock_acquire(LOCK_FAMILIES);
+    unit->member.family = family;
+    unit->member.previous = 0;
+    unit->member.next = *list;
+    if (*list != 0)
+        units_find(*list)->member.previous = id;
+    *list = id;
+    lock_release(LOCK_FAMILIES);
+    atomic_store_explicit(&unit->page_count, page_count, memory_order_relaxed);
+    atomic_store_explicit(&table->page_counts[id % WINDOW_UNITS], MEMBER, memory_order_release);
+}
+
+void unit_leave(unit_id *list, const void *p)
+{
+    const struct unit *unit = units_find(unit_id_of(p));
+    lock_acquire(LOCK_FAMILIES);
+    unit_id next = unit->member.next, previous = unit->member.previous;
+    if (next != 0)
+        units_find(next)->member.previous = previous;
+    if (previous != 0)
+        units_find(previous)->member.next = next;
+    else
+        *list = next;
+    lock_release(LOCK_FAMILIES);
 }

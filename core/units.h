@@ -27,9 +27,15 @@ struct unit {
     /* under the lock of the space */
     uint32_t units;       /* of the free run that begins or ends here; 0: none does */
     uint32_t dirty_since; /* of the run that begins here, in milliseconds */
-    struct {
-        unit_id next, previous;
-    } links[LINKS];
+    union {
+        struct {
+            unit_id next, previous;
+        } links[LINKS];
+        struct { /* of the large block of a family that begins here, under LOCK_FAMILIES */
+            struct family *family;
+            unit_id next, previous;
+        } member;
+    };
     uint8_t state; /* of the run that begins or ends here */
     /* any thread's */
     _Atomic uint8_t is_freed;    /* a block began here and was freed, and none has begun here since */
@@ -83,5 +89,16 @@ bool unit_forget(const void *p);
 
 /* Whether a block began here and was freed, and none has begun here since. Any address may be asked for. */
 bool unit_is_freed(const void *p);
+
+/* ---- large blocks of families ----------------------------------------------------------------------------------------- */
+
+struct family;
+
+/* The family of the block that begins here. NULL: none. Any address may be asked for. */
+struct family *unit_family(const void *p);
+
+/* A recorded block joins the list of its family's; one that is given up leaves it. */
+void unit_join(struct family *family, unit_id *list, const void *p);
+void unit_leave(unit_id *list, const void *p);
 
 #endif

@@ -66,7 +66,7 @@ FOREIGN = {
 NEVER_RETURN = {"abort"}
 
 # Public functions that neither allocate, free nor reallocate.
-NOT_ENTRIES = re.compile(r"alloc_(version|purge|option|stats|owns|block|walk)|malloc_(trim|info|stats)|mallinfo|__libc_mall(info|opt)|__register_atfork")
+NOT_ENTRIES = re.compile(r"alloc_(version|purge|option|stats|owns|block|walk|family_(reset|destroy|stats))|malloc_(trim|info|stats)|mallinfo|__libc_mall(info|opt)|__register_atfork")
 
 
 class Housekeeping:
