@@ -1,6 +1,6 @@
 // alloc, by its sized interface. Powers of two take the natural functions; other sizes, and blocks that are resized, the
 // aligned ones, with the alignment malloc gives. Where the size is a constant, so is the choice.
-#include <alloc/alloc_std.h>
+#include <alloc/alloc_family.h>
 
 #include <string>
 
@@ -32,6 +32,20 @@ inline void *resize(void *ptr, size_t old_size, size_t new_size)
 }
 
 inline void release_resized(void *ptr, size_t size) { alloc_free_aligned(ptr, size, malloc_alignment); }
+
+#define ALLOCATOR_HAS_FAMILIES
+class Family
+{
+  public:
+    static constexpr bool resets = true;
+    ~Family() { alloc_family_destroy(&family_); }
+    void *allocate(size_t size, size_t) { return alloc_family_malloc_aligned(&family_, size, malloc_alignment); }
+    void release(void *ptr, size_t size) { alloc_family_free_aligned(&family_, ptr, size, malloc_alignment); }
+    void reset() { alloc_family_reset(&family_); }
+
+  private:
+    alloc_family family_ = ALLOC_FAMILY_INIT("bench");
+};
 
 inline const void *entry() { return reinterpret_cast<const void *>(alloc_malloc); }
 

@@ -16,6 +16,34 @@ inline void *resize(void *ptr, size_t, size_t new_size) { return mi_realloc(ptr,
 
 inline void release_resized(void *ptr, size_t size) { release(ptr, size); }
 
+// Its heaps, of which each serves one thread.
+#define ALLOCATOR_HAS_FAMILIES
+class Family
+{
+  public:
+    static constexpr bool resets = true;
+    ~Family() { reset(); }
+    void *allocate(size_t size, size_t thread)
+    {
+        mi_heap_t *&heap = heaps_[thread];
+        if (!heap)
+            heap = mi_heap_new();
+        return mi_heap_malloc(heap, size);
+    }
+    void release(void *ptr, size_t size) { mi_free_size(ptr, size); }
+    void reset()
+    {
+        for (mi_heap_t *&heap : heaps_) {
+            if (heap)
+                mi_heap_destroy(heap);
+            heap = nullptr;
+        }
+    }
+
+  private:
+    mi_heap_t *heaps_[2] = {};
+};
+
 inline const void *entry() { return reinterpret_cast<const void *>(mi_malloc); }
 
 inline std::string version()
