@@ -1,6 +1,8 @@
-/* The rest of alloc/alloc_std.h, and alloc/alloc_inspect.h: what does not allocate, free or resize. */
+/* The rest of alloc/alloc_std.h, and alloc/alloc_inspect.h: what does not allocate, free or resize; and statistics of families. */
+#include "alloc/alloc_family.h"
 #include "alloc/alloc_inspect.h"
 
+#include "family.h"
 #include "heap.h"
 #include "inspect.h"
 #include "large.h"
@@ -137,6 +139,29 @@ int alloc_stats_class(unsigned number, struct alloc_stats_class *out, size_t siz
     return hand_out(out, size, &stats, sizeof stats);
 }
 
+static struct alloc_family_stats family_stats(const struct family *family)
+{
+    struct slab_stats slabs = {0};
+    if (atomic_load_explicit(&family->slab_bytes, memory_order_relaxed) != 0) /* else there is nothing to be found */
+        slabs = stats_of_family(family);
+    size_t large_bytes = atomic_load_explicit(&family->large_bytes, memory_order_relaxed);
+    return (struct alloc_family_stats){
+        .slab_bytes = slabs.bytes,
+        .used_bytes = slabs.used,
+        .large_bytes = large_bytes,
+        .resident_estimate = slabs.touched + large_bytes,
+    };
+}
+
+int alloc_family_stats(const alloc_family *handle, struct alloc_family_stats *out, size_t size)
+{
+    const struct family *family = handle->state;
+    struct alloc_family_stats stats = {0};
+    if (family != NULL)
+        stats = family_stats(family);
+    return hand_out(out, size, &stats, sizeof stats);
+}
+
 /* ---- single addresses, all blocks ---------------------------------------------------------------------------------- */
 
 int alloc_owns(const void *address) { return inspect(address).state != INSPECT_FOREIGN; }
@@ -194,6 +219,44 @@ static void put_class(struct writer *writer, const struct alloc_stats_class *sta
     put_number(writer, "slots_free", stats->slots_free);
 }
 
+/* A JSON string. */
+static void put_string(const struct writer *writer, const char *text)
+{
+    put_text(writer, "\"");
+    for (; *text != '\0'; text++) {
+        char escaped[8] = {*text, '\0'};
+        if (*text == '"' || *text == '\\' || (unsigned char)*text < ' ')
+            (void)snprintf(escaped, sizeof escaped, "\\u00%02x", (unsigned char)*text);
+        put_text(writer, escaped);
+    }
+    put_text(writer, "\"");
+}
+
+static void put_family(struct writer *writer, const char *name, const struct alloc_family_stats *stats)
+{
+    put_text(writer, writer->separator);
+    put_text(writer, "{\"name\": ");
+    put_string(writer, name);
+    writer->separator = ", ";
+    put_number(writer, "slab_bytes", stats->slab_bytes);
+    put_number(writer, "used_bytes", stats->used_bytes);
+    put_number(writer, "large_bytes", stats->large_bytes);
+    put_number(writer, "resident_estimate", stats->resident_estimate);
+    put_text(writer, "}");
+}
+
+static void put_families(struct writer *writer)
+{
+    writer->separator = "";
+    for (const struct family *family = family_next(NULL); family != NULL; family = family_next(family)) {
+        char name[FAMILY_NAME];
+        if (!family_name(family, name))
+            continue;
+        struct alloc_family_stats stats = family_stats(family);
+        put_family(writer, name, &stats);
+    }
+}
+
 static void put_all(void (*write)(void *context, const char *text, size_t length), void *context)
 {
     struct writer writer = {write, context, "{"};
@@ -237,24 +300,34 @@ static void put_all(void (*write)(void *context, const char *text, size_t length
         put_text(&writer, "}");
         separator = ", ";
     }
+    put_text(&writer, "], \"families\": [");
+    put_families(&writer);
     put_text(&writer, "]}\n");
 }
 
 /* ---- in one piece ---------------------------------------------------------------------------------------------------- */
 
-/* As long as it can be: every class in use. */
-#define LINE_MAX ((size_t)32 << 10)
+/* Room beyond what the line takes: other threads may begin to use classes and families before it is written. */
+#define LINE_MORE ((size_t)16 << 10)
 
 struct line {
     char *text;
-    size_t length;
+    size_t length, room;
 };
+
+/* How many bytes it would be. */
+static void to_length(void *context, const char *text, size_t length)
+{
+    size_t *sum = context;
+    (void)text;
+    *sum += length;
+}
 
 static void to_line(void *context, const char *text, size_t length)
 {
     struct line *line = context;
-    if (length > LINE_MAX - line->length)
-        length = LINE_MAX - line->length;
+    if (length > line->room - line->length)
+        length = line->room - line->length;
     memcpy(line->text + line->length, text, length);
     line->length += length;
 }
@@ -262,7 +335,10 @@ static void to_line(void *context, const char *text, size_t length)
 /* Not on the stack: threads may have small ones. */
 static void write_line(const char *prefix, void (*write)(void *context, const char *text, size_t length), void *context)
 {
-    struct line line = {os_map(LINE_MAX, os_page_size()), 0};
+    size_t room = LINE_MORE;
+    put_all(to_length, &room);
+    room = round_up(room, os_page_size());
+    struct line line = {os_map(room, os_page_size()), 0, room};
     if (line.text == NULL) {
         put_all(write, context);
         return;
@@ -270,7 +346,7 @@ static void write_line(const char *prefix, void (*write)(void *context, const ch
     to_line(&line, prefix, strlen(prefix));
     put_all(to_line, &line);
     write(context, line.text, line.length);
-    (void)os_release(line.text, LINE_MAX);
+    (void)os_release(line.text, room);
 }
 
 void alloc_stats_json(void (*write)(void *context, const char *text, size_t length), void *context)

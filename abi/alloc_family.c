@@ -6,11 +6,9 @@
 #include "family.h"
 #include "hot.h"
 #include "misuse.h"
-#include "stats.h"
 #include "thread.h"
 
 #include <errno.h>
-#include <string.h>
 
 #define OUT_OF_LINE __attribute__((noinline))
 
@@ -263,26 +261,4 @@ void *alloc_family_realloc_aligned(alloc_family *handle, void *ptr, size_t old_s
     void *p = alloc_realloc_aligned(ptr, old_size, new_size, align);
     family_leave(before);
     return p;
-}
-
-/* ---- statistics --------------------------------------------------------------------------------------------------------- */
-
-int alloc_family_stats(const alloc_family *handle, struct alloc_family_stats *out, size_t size)
-{
-    struct alloc_family_stats stats = {0};
-    if (out == NULL) {
-        errno = EINVAL;
-        return -1;
-    }
-    const struct family *family = handle->state;
-    if (family != NULL) {
-        struct slab_stats slabs = stats_of_family(family);
-        stats.slab_bytes = slabs.bytes;
-        stats.used_bytes = slabs.used;
-        stats.large_bytes = atomic_load_explicit(&family->large_bytes, memory_order_relaxed);
-        stats.resident_estimate = slabs.touched + stats.large_bytes;
-    }
-    memset(out, 0, size);
-    memcpy(out, &stats, size < sizeof stats ? size : sizeof stats);
-    return 0;
 }

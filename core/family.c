@@ -94,6 +94,20 @@ struct family *family_next(const struct family *family)
     return family != NULL ? family->next : atomic_load_explicit(&families.first, memory_order_acquire);
 }
 
+bool family_name(const struct family *family, char name[FAMILY_NAME])
+{
+    lock_acquire(LOCK_FAMILIES); /* the program may take the name away once the family ended */
+    bool is_there = family->handle != NULL;
+    size_t length = is_there ? strnlen(family->name, FAMILY_NAME - 1) : 0;
+    while (length > 0 && ((unsigned char)family->name[length] & 0xC0) == 0x80) /* within a character */
+        length--;
+    if (is_there)
+        memcpy(name, family->name, length);
+    lock_release(LOCK_FAMILIES);
+    name[length] = '\0';
+    return is_there;
+}
+
 /* ---- the thread's heap ------------------------------------------------------------------------------------------------- */
 
 /* The thread's own heap, or one that it borrows. */

@@ -26,4 +26,9 @@ void family_leave(struct heap *before);
 /* The family after another one, or the first one, NULL. Families stay. */
 struct family *family_next(const struct family *family);
 
+#define FAMILY_NAME 64
+
+/* The first bytes of its name, whole characters of UTF-8. False: it ended. */
+bool family_name(const struct family *family, char name[FAMILY_NAME]);
+
 #endif

@@ -69,14 +69,23 @@ class Parser
     std::string string()
     {
         expect('"');
-        const size_t start = at;
-        while (at < text.size() && (std::isalnum(static_cast<unsigned char>(text[at])) != 0 ||
-                                    std::string("_-.").find(text[at]) != std::string::npos))
-            at++;
-        std::string name = text.substr(start, at - start);
+        std::string content;
+        while (at < text.size() && text[at] != '"' && static_cast<unsigned char>(text[at]) >= ' ')
+            content += text[at] == '\\' ? escaped() : text[at++];
         if (at == text.size() || text[at++] != '"')
             fail();
-        return name;
+        return content;
+    }
+
+    // A character of ASCII by its number, the only form of escape that is written.
+    char escaped()
+    {
+        const std::string digits = text.substr(at + 2, 4);
+        if (text.compare(at, 4, "\\u00") != 0 || digits.find_first_not_of("0123456789abcdef") != std::string::npos ||
+            digits.size() < 4 || digits[2] > '7')
+            fail();
+        at += 6;
+        return static_cast<char>(std::stoul(digits, nullptr, 16));
     }
 
     size_t number()

@@ -5,6 +5,7 @@
 #include "worker.h"
 
 #include <alloc/alloc_ext.h>
+#include <alloc/alloc_family.h>
 #include <atomic>
 #include <cerrno>
 #include <climits>
@@ -409,7 +410,7 @@ TEST_F(Stats, AsJsonAreTheSame)
                                                         {"heaps_live", stats.heaps_live},
                                                         {"heaps_pooled", stats.heaps_pooled}};
         EXPECT_EQ(expected.size() - 1, sizeof stats / sizeof(size_t)) << "every field of the struct";
-        EXPECT_EQ(all.members.size(), expected.size() + 3);
+        EXPECT_EQ(all.members.size(), expected.size() + 4) << "process, program, classes, families";
         for (const auto &[name, value] : expected)
             EXPECT_EQ(all.at(name).number, value) << name << ", " << state;
         auto element = all.at("classes").elements.begin();
@@ -429,6 +430,42 @@ TEST_F(Stats, AsJsonAreTheSame)
         }
         EXPECT_EQ(element, all.at("classes").elements.end());
     });
+}
+
+TEST_F(Stats, AsJsonHaveFamiliesInUse)
+{
+    const std::string cut =
+        std::string(62, 'x') + "\u00e9"; // its last character begins within what is shown, and ends beyond
+    const std::string names[] = {"plain", "a \"quote\" and a \\, \n\t\x01\x7f", "", "Stra\u00dfe", cut};
+    alloc_family *families[5];
+    for (size_t i = 0; i < 5; i++) {
+        const struct alloc_family_info info = {names[i].c_str(), 0};
+        families[i] = alloc_family_create(&info, sizeof info);
+        for (size_t j = 0; j <= i * 1000; j++)
+            ASSERT_NE(alloc_family_malloc(families[i], 100), nullptr);
+        ASSERT_NE(alloc_family_malloc(families[i], (i + 1) * MiB), nullptr);
+    }
+    alloc_family_reset(families[2]);
+    std::map<std::string, json::Value> shown;
+    const json::Value all = json::parse(read_json());
+    for (const json::Value &each : all.at("families").elements)
+        EXPECT_TRUE(shown.emplace(each.at("name").text, each).second) << each.at("name").text;
+    for (size_t i = 0; i < 5; i++) {
+        const std::string name = i == 4 ? cut.substr(0, 62) : names[i];
+        ASSERT_EQ(shown.count(name), 1u) << name;
+        const json::Value &each = shown[name];
+        struct alloc_family_stats stats;
+        ASSERT_EQ(alloc_family_stats(families[i], &stats, sizeof stats), 0);
+        EXPECT_EQ(stats.large_bytes, i == 2 ? 0 : (i + 1) * MiB);
+        EXPECT_EQ(each.members.size(), 1 + sizeof stats / sizeof(size_t));
+        EXPECT_EQ(each.at("slab_bytes").number, stats.slab_bytes);
+        EXPECT_EQ(each.at("used_bytes").number, stats.used_bytes);
+        EXPECT_EQ(each.at("large_bytes").number, stats.large_bytes);
+        EXPECT_EQ(each.at("resident_estimate").number, stats.resident_estimate);
+        alloc_family_destroy(families[i]);
+    }
+    const json::Value after = json::parse(read_json());
+    EXPECT_EQ(after.at("families").elements.size(), shown.size() - 5) << "none that ended";
 }
 
 TEST_F(Stats, JsonMayBeWrittenToMemoryOfTheLibrary)

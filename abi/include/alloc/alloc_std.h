@@ -230,8 +230,8 @@ ALLOC_API int alloc_stats_class(unsigned number, struct alloc_stats_class *out, 
 #pragma GCC diagnostic pop
 #endif
 
-/* Writes all of it as one JSON object on one line, with one call of write(context, text, length): passed on to the system in one piece,
- * lines of several processes do not mix. Only where the system has no 32 KiB for the text it is written by and by, with many calls. No
+/* Writes all of it, and what families in use have, as one JSON object on one line, with one call of write(context, text, length): passed on to the system in one piece,
+ * lines of several processes do not mix. Only where the system has no memory for the text it is written by and by, with many calls. No
  * lock is held meanwhile: write may allocate. Any thread. */
 ALLOC_API void alloc_stats_json(void (*write)(void *context, const char *text, size_t length), void *context);
 
