@@ -1,10 +1,11 @@
 // The C++ surface under the standard library's containers and pointers: contents against the standard allocator, nodes
 // that lie back to back, alignment of every type, sizes given back as they were asked for (which the library checks),
-// errors as exceptions.
+// errors as exceptions; the same within families.
 #include "support.h"
 
 #include <alloc/alloc.hpp>
 
+#include <csignal>
 #include <deque>
 #include <forward_list>
 #include <functional>
@@ -431,6 +432,162 @@ TEST(Resource, IsTheUpstreamOfOthers)
             numbers[i] = std::pmr::string(static_cast<size_t>(i % 200), 'x');
         EXPECT_EQ(numbers[199].size(), 199U);
     }
+}
+
+// ---- families ---------------------------------------------------------------------------------------------------------
+
+static_assert(sizeof(alloc::family_allocator<int>) == sizeof(void *), "its family, and nothing else");
+static_assert(std::is_same_v<std::allocator_traits<alloc::family_allocator<int>>::rebind_alloc<Pair>,
+                             alloc::family_allocator<Pair>>,
+              "of another type");
+static_assert(!std::is_default_constructible_v<alloc::family_allocator<int>>, "there is no family by default");
+
+class InAFamily : public testing::Test
+{
+  protected:
+    template <class T> using family_vector = std::vector<T, alloc::family_allocator<T>>;
+    template <class T> using family_list = std::list<T, alloc::family_allocator<T>>;
+    template <class K, class T>
+    using family_map = std::map<K, T, std::less<K>, alloc::family_allocator<std::pair<const K, T>>>;
+
+    static size_t bytes_of(const alloc_family &family)
+    {
+        struct alloc_family_stats stats;
+        EXPECT_EQ(alloc_family_stats(&family, &stats, sizeof stats), 0);
+        return stats.slab_bytes + stats.large_bytes;
+    }
+
+    ~InAFamily() override
+    {
+        alloc_family_destroy(&family);
+        alloc_family_destroy(&other);
+    }
+
+    alloc_family family = ALLOC_FAMILY_INIT("containers"), other = ALLOC_FAMILY_INIT("other");
+};
+
+TEST_F(InAFamily, ContainersHoldWhatIsInserted)
+{
+    family_map<int, int> ours(&family);
+    family_vector<Aligned<256>> aligned(&family);
+    std::map<int, int> expected;
+    Random random(4);
+    for (size_t i = 0; i < repetitions(20000); i++) {
+        const int key = static_cast<int>(random.below(1000));
+        if (random.one_in(3)) {
+            ASSERT_EQ(ours.erase(key), expected.erase(key));
+        } else {
+            ours[key] = expected[key] = static_cast<int>(i);
+            aligned.push_back({i});
+            ASSERT_TRUE(is_aligned(&aligned.back(), 256));
+        }
+    }
+    EXPECT_TRUE(std::equal(ours.begin(), ours.end(), expected.begin(), expected.end()));
+    EXPECT_GE(bytes_of(family), aligned.size() * 256);
+    EXPECT_EQ(bytes_of(other), 0U);
+}
+
+TEST_F(InAFamily, NodesLieSideBySideWhateverElseIsAllocated)
+{
+    family_list<int64_t> ours(&family);
+    list<int64_t> theirs;
+    size_t next_to = 0;
+    for (int64_t i = 0; i < 2000; i++) {
+        ours.push_back(i);
+        for (int64_t j = 0; j < 3; j++)
+            theirs.push_back(j);
+        const int64_t *last = &ours.back(), *before = &*std::prev(ours.end(), i == 0 ? 1 : 2);
+        next_to += reinterpret_cast<uintptr_t>(last) - reinterpret_cast<uintptr_t>(before) == 24;
+    }
+    EXPECT_GE(next_to, 1998U) << "of 1999 nodes; slabs have ends";
+}
+
+TEST_F(InAFamily, ContainersTakeTheirFamilyAlong)
+{
+    const std::string long_text(100, 'x');
+    family_vector<std::string> first({long_text, long_text}, &family), second(5, long_text, &other);
+    const std::string *elements = second.data();
+    EXPECT_TRUE(first.get_allocator() != second.get_allocator());
+    EXPECT_TRUE(first.get_allocator() == alloc::family_allocator<Pair>(&family));
+
+    swap(first, second); // neither memory nor elements move
+    EXPECT_EQ(first.data(), elements);
+    EXPECT_EQ(first.get_allocator().family(), &other);
+    second = std::move(first);
+    EXPECT_EQ(second.data(), elements);
+    EXPECT_EQ(second.get_allocator().family(), &other);
+
+    const family_vector<std::string> copy = second;
+    EXPECT_EQ(copy.get_allocator().family(), &other);
+    family_vector<std::string> assigned(&family);
+    assigned = copy;
+    EXPECT_EQ(assigned.get_allocator().family(), &family);
+    EXPECT_EQ(assigned, copy);
+}
+
+TEST_F(InAFamily, AResetTakesContainersThatNobodyDestroys)
+{
+    alignas(family_list<int>) unsigned char storage[sizeof(family_list<int>)];
+    for (size_t round = 0; round < 3; round++) {
+        auto *numbers = ::new (static_cast<void *>(storage)) family_list<int>(&family);
+        for (int i = 0; i < 10000; i++)
+            numbers->push_back(i);
+        EXPECT_GE(bytes_of(family), 10000U * 24);
+        alloc_family_reset(&family);
+        EXPECT_EQ(bytes_of(family), 0U);
+    }
+}
+
+TEST_F(InAFamily, BlocksAreCheckedAndErrorsAreExceptions)
+{
+    alloc::family_allocator<int64_t> numbers(&family);
+    volatile size_t most = SIZE_MAX / 8; // hidden from the compiler, which would warn
+    EXPECT_EQ(thrown_by([&] { (void)numbers.allocate(most + 1); }), bad_length);
+    EXPECT_EQ(thrown_by([&] { (void)numbers.allocate(most); }), no_memory);
+
+    const auto [ptr, room] = numbers.allocate_at_least(33);
+    EXPECT_EQ(room, alloc_good_size_aligned(33 * 8, 8) / 8);
+    EXPECT_EXIT(alloc::family_allocator<int64_t>(&other).deallocate(ptr, room), testing::KilledBySignal(SIGABRT),
+                "wrong family");
+    numbers.deallocate(ptr, room);
+
+    const struct alloc_family_info info = {"limited", 1 * MiB};
+    alloc_family *limited = alloc_family_create(&info, sizeof info);
+    ASSERT_NE(limited, nullptr);
+    alloc::family_resource resource(limited);
+    EXPECT_EQ(thrown_by([&] { (void)resource.allocate(2 * MiB, 8); }), no_memory);
+    alloc_family_destroy(limited);
+}
+
+TEST_F(InAFamily, AResourceServesContainersAndWhatTheyContain)
+{
+    alloc::family_resource resource(&family), same(&family), another(&other);
+    EXPECT_TRUE(resource.is_equal(same));
+    EXPECT_FALSE(resource.is_equal(another));
+    EXPECT_FALSE(resource.is_equal(*alloc::resource()));
+    EXPECT_FALSE(alloc::resource()->is_equal(resource));
+    {
+        std::pmr::map<int, std::pmr::vector<std::pmr::string>> lines(&resource);
+        for (int i = 0; i < 1000; i++)
+            lines[i % 100].emplace_back(static_cast<size_t>(i), 'x');
+        EXPECT_EQ(lines[50][7].get_allocator().resource(), &resource) << "handed down";
+        EXPECT_EQ(lines[50][7].size(), 750U);
+        EXPECT_GE(bytes_of(family), 1000U * 500);
+
+        std::pmr::vector<int> from(100, 1, &resource), to(&same);
+        const int *elements = from.data();
+        to = std::move(from);
+        EXPECT_EQ(to.data(), elements) << "equal resources: moved, not copied";
+    }
+    Random random(5);
+    for (size_t i = 0; i < repetitions(5000); i++) {
+        const Request request = {random.request().size, size_t{1} << random.below(13)};
+        void *block = resource.allocate(request.size, request.align);
+        ASSERT_TRUE(is_aligned(block, request.align)) << request;
+        fill_edges(block, request.size, i);
+        same.deallocate(block, request.size, request.align);
+    }
+    EXPECT_EQ(bytes_of(other), 0U);
 }
 
 } // namespace

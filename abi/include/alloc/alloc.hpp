@@ -1,12 +1,13 @@
-// alloc: the C++ surface, C++17 and later, all of it inline over <alloc/alloc_std.h>.
+// alloc: the C++ surface, C++17 and later, all of it inline over <alloc/alloc_std.h> and <alloc/alloc_family.h>.
 //
 //     alloc::allocator<T>       for the standard containers: std::list<int, alloc::allocator<int>>
 //     alloc::memory_resource    for polymorphic allocators: std::pmr::vector<int> v(alloc::resource());
 //     alloc::make_unique<T>     makes an alloc::unique_ptr<T>, which alloc::deleter<T> frees; also of arrays, T[]
+//     alloc::family_allocator<T>, alloc::family_resource   the first two, of a family: what it has lies together
 //
 // All blocks are of the aligned family, with the alignment of their type: they have the tightest size class (a
 // container's node of 24 bytes takes 24) and are freed with their size, so that nothing is kept per block. A block made
-// here may be freed or resized there, and the other way round. Nothing here has state.
+// here may be freed or resized there, and the other way round. Nothing here has state but which family it is of.
 //
 // Errors: std::bad_alloc where memory is short, the size is one that nobody can have or the alignment is above
 // ALLOC_ALIGN_MAX; std::bad_array_new_length where a std::size_t does not hold the size in bytes; std::abort() where
@@ -16,6 +17,7 @@
 #ifndef ALLOC_HPP
 #define ALLOC_HPP
 
+#include <alloc/alloc_family.h>
 #include <alloc/alloc_std.h>
 
 #include <cstddef>
@@ -44,9 +46,28 @@ template <class Error> [[noreturn]] void fail()
 #endif
 }
 
-[[nodiscard]] inline void *allocate(std::size_t size, std::size_t align)
+// Where blocks come from and go to: no family, or one.
+struct anywhere {
+    static void *allocate(std::size_t size, std::size_t align) noexcept { return alloc_malloc_aligned(size, align); }
+    static void free(void *ptr, std::size_t size, std::size_t align) noexcept { alloc_free_aligned(ptr, size, align); }
+};
+
+struct within {
+    alloc_family *handle;
+
+    void *allocate(std::size_t size, std::size_t align) const noexcept
+    {
+        return alloc_family_malloc_aligned(handle, size, align);
+    }
+    void free(void *ptr, std::size_t size, std::size_t align) const noexcept
+    {
+        alloc_family_free_aligned(handle, ptr, size, align);
+    }
+};
+
+template <class Source> [[nodiscard]] void *allocate(const Source &source, std::size_t size, std::size_t align)
 {
-    void *ptr = alloc_malloc_aligned(size, align);
+    void *ptr = source.allocate(size, align);
     if (ptr == nullptr)
         fail<std::bad_alloc>();
     return ptr;
@@ -67,7 +88,7 @@ class block
 {
   public:
     block(std::size_t bytes, std::size_t alignment)
-        : ptr(detail::allocate(bytes, alignment)), size(bytes), align(alignment)
+        : ptr(detail::allocate(anywhere(), bytes, alignment)), size(bytes), align(alignment)
     {
     }
     ~block() { alloc_free_aligned(ptr, size, align); }
@@ -83,9 +104,10 @@ class block
 };
 
 // Frees `count` objects whose destructors have run.
-template <class T> void free_objects(T *ptr, std::size_t count) noexcept
+template <class T, class Source = anywhere>
+void free_objects(T *ptr, std::size_t count, const Source &source = Source()) noexcept
 {
-    alloc_free_aligned(const_cast<std::remove_cv_t<T> *>(ptr), count * element_size<T>, alignof(T));
+    source.free(const_cast<std::remove_cv_t<T> *>(ptr), count * element_size<T>, alignof(T));
 }
 
 } // namespace detail
@@ -102,24 +124,25 @@ template <class Pointer> struct allocation_result {
 };
 #endif
 
-// An allocator for containers of T, which may be incomplete until memory is asked for. All are equal, whatever their T:
-// what one allocates, any other frees, so containers swap and move without touching their elements.
-template <class T> class allocator
+namespace detail
+{
+
+// What allocators have, wherever their blocks come from.
+template <class T, class Source> class allocator_of : protected Source
 {
   public:
     using value_type = T;
     using size_type = std::size_t;
     using difference_type = std::ptrdiff_t;
     using propagate_on_container_move_assignment = std::true_type;
-    using is_always_equal = std::true_type;
 
-    constexpr allocator() noexcept = default;
-    template <class U> constexpr allocator(const allocator<U> & /*other*/) noexcept {}
+    constexpr allocator_of() noexcept = default;
+    constexpr explicit allocator_of(const Source &source) noexcept : Source(source) {}
 
     // Memory for `count` T, aligned for T; a count of 0 gives a unique pointer.
     [[nodiscard]] T *allocate(std::size_t count)
     {
-        return static_cast<T *>(detail::allocate(detail::size_of<T>(count), alignof(T)));
+        return static_cast<T *>(detail::allocate(source(), detail::size_of<T>(count), alignof(T)));
     }
 
     // As allocate, and says for how many T the block has room: at least `count`. Freed with any number from `count` to
@@ -131,7 +154,23 @@ template <class T> class allocator
     }
 
     // Frees what allocate(count) gave. Keeps errno.
-    void deallocate(T *ptr, std::size_t count) noexcept { detail::free_objects(ptr, count); }
+    void deallocate(T *ptr, std::size_t count) noexcept { detail::free_objects(ptr, count, source()); }
+
+  private:
+    constexpr const Source &source() const noexcept { return *this; }
+};
+
+} // namespace detail
+
+// An allocator for containers of T, which may be incomplete until memory is asked for. All are equal, whatever their T:
+// what one allocates, any other frees, so containers swap and move without touching their elements.
+template <class T> class allocator : public detail::allocator_of<T, detail::anywhere>
+{
+  public:
+    using is_always_equal = std::true_type;
+
+    constexpr allocator() noexcept = default;
+    template <class U> constexpr allocator(const allocator<U> & /*other*/) noexcept {}
 };
 
 template <class T, class U> constexpr bool operator==(const allocator<T> & /*a*/, const allocator<U> & /*b*/) noexcept
@@ -142,6 +181,39 @@ template <class T, class U> constexpr bool operator==(const allocator<T> & /*a*/
 template <class T, class U> constexpr bool operator!=(const allocator<T> & /*a*/, const allocator<U> & /*b*/) noexcept
 {
     return false;
+}
+
+// The same for containers in a family, which must be there as long as they are. Allocators of one family are equal.
+// Containers take their family along when they are copied, moved or swapped; one that is assigned to by copying keeps
+// its own. Elements are destroyed as ever: whoever resets the family first must not let the container do that.
+template <class T> class family_allocator : public detail::allocator_of<T, detail::within>
+{
+  public:
+    using propagate_on_container_swap = std::true_type;
+    using is_always_equal = std::false_type;
+
+    constexpr family_allocator(alloc_family *family) noexcept
+        : detail::allocator_of<T, detail::within>(detail::within{family})
+    {
+    }
+    template <class U>
+    constexpr family_allocator(const family_allocator<U> &other) noexcept : family_allocator(other.family())
+    {
+    }
+
+    constexpr alloc_family *family() const noexcept { return this->handle; }
+};
+
+template <class T, class U>
+constexpr bool operator==(const family_allocator<T> &a, const family_allocator<U> &b) noexcept
+{
+    return a.family() == b.family();
+}
+
+template <class T, class U>
+constexpr bool operator!=(const family_allocator<T> &a, const family_allocator<U> &b) noexcept
+{
+    return a.family() != b.family();
 }
 
 // ---- polymorphic allocators -----------------------------------------------------------------------------------------
@@ -164,7 +236,10 @@ class memory_resource final : public std::pmr::memory_resource
   private:
     memory_resource() = default;
 
-    void *do_allocate(std::size_t size, std::size_t align) override { return detail::allocate(size, align); }
+    void *do_allocate(std::size_t size, std::size_t align) override
+    {
+        return detail::allocate(detail::anywhere(), size, align);
+    }
 
     void do_deallocate(void *ptr, std::size_t size, std::size_t align) override
     {
@@ -180,6 +255,33 @@ inline memory_resource *resource() noexcept
     static memory_resource *const instance = ::new (static_cast<void *>(storage)) memory_resource;
     return instance;
 }
+
+// A memory resource over a family, which must be there as long as it is. Resources of one family are equal; without
+// run-time type information (-fno-rtti) each is equal to itself alone.
+class family_resource final : public std::pmr::memory_resource
+{
+  public:
+    explicit family_resource(alloc_family *family) noexcept : source{family} {}
+
+    alloc_family *family() const noexcept { return source.handle; }
+
+  private:
+    void *do_allocate(std::size_t size, std::size_t align) override { return detail::allocate(source, size, align); }
+
+    void do_deallocate(void *ptr, std::size_t size, std::size_t align) override { source.free(ptr, size, align); }
+
+    bool do_is_equal(const std::pmr::memory_resource &other) const noexcept override
+    {
+#ifdef __cpp_rtti
+        const auto *same = dynamic_cast<const family_resource *>(&other);
+        return same != nullptr && same->family() == family();
+#else
+        return this == &other;
+#endif
+    }
+
+    const detail::within source;
+};
 #endif
 
 // ---- unique pointers ------------------------------------------------------------------------------------------------
