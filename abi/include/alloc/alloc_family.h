@@ -118,6 +118,12 @@ ALLOC_API void *alloc_family_realloc_aligned(alloc_family *family, void *ptr, si
 
 /* ---- statistics --------------------------------------------------------------------------------------------------- */
 
+/* In C++ the function hides a constructor that the struct does not have. */
+#if defined(__cplusplus) && defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#endif
+
 struct alloc_family_stats {
     size_t slab_bytes;        /* of its slabs */
     size_t used_bytes;        /* of slots of these that are not known to be free */
@@ -129,6 +135,10 @@ struct alloc_family_stats {
  * threads hold for their next allocations count as used. 0, or -1 with EINVAL: `out` is NULL. Takes time with the program's slabs. */
 ALLOC_API int alloc_family_stats(const alloc_family *family, struct alloc_family_stats *out,
                                  size_t size) ALLOC_NOEXCEPT;
+
+#if defined(__cplusplus) && defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
 
 #ifdef __cplusplus
 }
