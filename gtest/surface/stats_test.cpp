@@ -468,6 +468,22 @@ TEST_F(Stats, AsJsonHaveFamiliesInUse)
     EXPECT_EQ(after.at("families").elements.size(), shown.size() - 5) << "none that ended";
 }
 
+[[noreturn]] void exit_with_families()
+{
+    const std::string name(60, '\n'); // each takes six bytes
+    const struct alloc_family_info info = {name.c_str(), 0};
+    for (size_t i = 0; i < 300; i++)
+        if (alloc_family_create(&info, sizeof info) == nullptr)
+            std::_Exit(1);
+    std::exit(alloc_option_set(ALLOC_OPTION_VERBOSITY, 2));
+}
+
+TEST_F(Stats, AtExitAreWholeHoweverManyFamiliesThereAre)
+{
+    testing::FLAGS_gtest_death_test_style = "threadsafe";
+    EXPECT_EXIT(exit_with_families(), testing::ExitedWithCode(0), "^alloc: \\{.*u000a\", .*\\]\\}\n$");
+}
+
 TEST_F(Stats, JsonMayBeWrittenToMemoryOfTheLibrary)
 {
     struct Text {
