@@ -13,7 +13,7 @@ done
 
 "$cmake" -S "$examples" -B "$work" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_FLAGS="$strict" -DCMAKE_CXX_FLAGS="$strict" >/dev/null
 "$cmake" --build "$work"
-for name in sized growing_array containers; do
+for name in sized growing_array containers family_list family_server; do
     "$work/$name" | diff - "$expected/$name.txt"
 done
 sh "$examples/drop_in.sh" "$(find "$prefix" -name liballoc_malloc.so)" | diff - "$expected/drop_in.txt"
