@@ -57,7 +57,7 @@ def enumerators(header, enum):
 
 def members(header, struct):
     body = re.search(rf"struct {struct} \{{(.*?)\}};", without_comments(header), re.DOTALL)[1]
-    return [name for line in re.findall(r"size_t ([\w,\s]+);", body) for name in re.split(r",\s*", line.strip())]
+    return [name for line in re.findall(r"(?:size_t |const char \*)([\w,\s]+);", body) for name in re.split(r",\s*", line.strip())]
 
 
 def cxx_names(header):
@@ -147,14 +147,15 @@ def option_problems(by_name, std, option_source, library):
     return lines
 
 
-def stats_problems(page, std):
+def struct_problems(page, header, *structs):
+    """Of structs whose members a page lists in this order, each behind its name."""
     lines = []
-    parts = page.text.split(".Vt struct alloc_stats_class\nare:")
-    for struct, part in zip(("alloc_stats", "alloc_stats_class"), parts):
+    _, *parts = re.split(r"^\.Vt struct \w+\nare:", page.text, flags=re.MULTILINE)
+    for struct, part in zip(structs, parts, strict=True):
         shown = [name for line in re.findall(r"^\.It Va ((?:.*\\\n)*.*)$", part, re.MULTILINE)
                  for name in re.findall(r"\w+", line)]
-        if shown != members(std, struct):
-            lines.append(f"{page.name}: struct {struct} has {members(std, struct)}, the page {shown}")
+        if shown != members(header, struct):
+            lines.append(f"{page.name}: struct {struct} has {members(header, struct)}, the page {shown}")
     return lines
 
 
@@ -182,10 +183,11 @@ def differences(source, page_paths, prefix, library):
     by_name = {page.name: page for page in pages}
     headers = {path.name: path.read_text(encoding="utf-8") for path in (source / "abi/include/alloc").iterdir()}
     std = headers["alloc_std.h"]
-    documented = [headers[name] for name in ("alloc_std.h", "alloc_gp.h", "alloc_ext.h", "alloc_inspect.h")]
+    documented = [headers[name] for name in ("alloc_std.h", "alloc_gp.h", "alloc_family.h", "alloc_ext.h", "alloc_inspect.h")]
     lines = function_problems(pages, documented, exported_symbols.declared("".join(documented)))
     lines += option_problems(by_name, std, (source / "core/option.c").read_text(encoding="utf-8"), library)
-    lines += stats_problems(by_name["alloc_stats.3"], std)
+    lines += struct_problems(by_name["alloc_stats.3"], std, "alloc_stats", "alloc_stats_class")
+    lines += struct_problems(by_name["alloc_family_malloc.3"], headers["alloc_family.h"], "alloc_family_info", "alloc_family_stats")
     lines += [f"alloc.hpp.3: lacks {name}" for name in sorted(cxx_names(headers["alloc.hpp"]))
               if f"alloc::{name}" not in by_name["alloc.hpp.3"].text]
     drop_in = by_name["liballoc_malloc.so.8"]

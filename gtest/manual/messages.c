@@ -1,4 +1,5 @@
 /* Does what is wrong in each of the ways that docs/misuse.md shows, in a process each, with the numbers of that page. */
+#include <alloc/alloc_family.h>
 #include <alloc/alloc_gp.h>
 
 #include <sys/wait.h>
@@ -35,10 +36,16 @@ static void not_the_start(void) { unsized((char *)alloc_gp_malloc(100) + 1); }
 static void wrong_alignment(void) { aligned(alloc_malloc_aligned(100, 64), 100, 48); }
 static void foreign_pointer(void) { unsized(array); }
 
+static void wrong_family(void)
+{
+    static alloc_family family = ALLOC_FAMILY_INIT("family"), other = ALLOC_FAMILY_INIT("other");
+    alloc_family_free(&other, alloc_family_malloc(&family, 100), 100);
+}
+
 int main(void)
 {
-    static void (*const mistakes[])(void) = {double_free,   not_allocated,   wrong_size,     wrong_size_of_large,
-                                             not_the_start, wrong_alignment, foreign_pointer};
+    static void (*const mistakes[])(void) = {double_free,   not_allocated,   wrong_size,      wrong_size_of_large,
+                                             not_the_start, wrong_alignment, foreign_pointer, wrong_family};
     for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++) {
         pid_t child = fork();
         if (child == 0) {
