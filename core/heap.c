@@ -141,11 +141,11 @@ static bool provide_entry(struct heap *base, uint32_t index)
     if (index < old->count)
         return true;
     uint32_t count = index < FAMILIES_MIN ? FAMILIES_MIN : 2 * (uint32_t)((size_t)1 << log2_floor(index));
-    struct family_heaps *table = meta_allocate(sizeof *table + count * sizeof table->heaps[0], sizeof(void *));
+    struct family_heaps *table = meta_allocate(sizeof *table + count * sizeof(void *), sizeof(void *));
     if (table == NULL)
         return false;
     table->count = count;
-    memcpy(table->heaps, old->heaps, old->count * sizeof table->heaps[0]);
+    memcpy(table->heaps, old->heaps, old->count * sizeof(void *));
     base->families = table;
     return true;
 }

@@ -82,23 +82,23 @@ struct family_heaps {
 struct heap {
     struct outbox outbox;
     struct sweep sweep;
-    slab_list revisit;       /* slabs the owner should look at; under the heap's lock */
-    uint32_t refills;        /* of its bins; the owner's */
-    uint32_t purged_at;      /* milliseconds: when such a refill last looked for memory of age; the owner's */
+    slab_list revisit;  /* slabs the owner should look at; under the heap's lock */
+    slab_list slabs;    /* all that a family's heap has; under the same lock */
+    uint32_t refills;   /* of its bins; the owner's */
+    uint32_t purged_at; /* milliseconds: when such a refill last looked for memory of age; the owner's */
+    bool is_owned;      /* by a thread. Not: pooled, or lent for one operation */
+    bool is_known;
     uint32_t number;         /* its thread's: 1, 2, ...; 0 for heap_none and heap_late */
     struct heap *next;       /* in the pool */
     struct heap *next_known; /* among the heaps that may be abandoned */
     struct heap *older;      /* among all of them: created before this one */
     struct os_owner owner;   /* of a known heap */
-    bool is_owned;           /* by a thread. Not: pooled, or lent for one operation */
-    bool is_known;
-    size_t purged; /* bins that thread_purge has been at; the owner's */
+    size_t purged;           /* bins that thread_purge has been at; the owner's */
     /* of a thread's own heap: itself, no family, and what families its thread has used; these are the owner's */
     struct heap *base;
     struct family *family;
     struct family_heaps *families;
     struct heap *next_of_family; /* among the family's heaps */
-    slab_list slabs;             /* all that a family's heap has; under the heap's lock */
     struct bin bins[CLASS_COUNT];
 };
 
