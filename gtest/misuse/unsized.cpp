@@ -92,14 +92,14 @@ void interiors(std::vector<Case> &cases)
 void accesses(std::vector<Case> &cases)
 {
     for (size_t bytes : {1, 16, 64}) {
-        add(cases, "overflow", ("by_" + std::to_string(bytes)).c_str(), sizes, [=](size_t size) {
+        add(cases, "overflow", ("behind_by_" + std::to_string(bytes)).c_str(), sizes, [=](size_t size) {
             void *block = take_one_of_two(size);
             std::memset(at(block, static_cast<ptrdiff_t>(malloc_usable_size(block))), 0x41, bytes);
             give(block);
         });
     }
     for (size_t bytes : {1, 16}) {
-        add(cases, "underflow", ("by_" + std::to_string(bytes)).c_str(), sizes, [=](size_t size) {
+        add(cases, "underflow", ("in_front_by_" + std::to_string(bytes)).c_str(), sizes, [=](size_t size) {
             void *block = take_one_of_two(size);
             std::memset(at(block, -static_cast<ptrdiff_t>(bytes)), 0x41, bytes);
             give(block);
