@@ -98,7 +98,9 @@ bool family_name(const struct family *family, char name[FAMILY_NAME])
 {
     lock_acquire(LOCK_FAMILIES); /* the program may take the name away once the family ended */
     bool is_there = family->handle != NULL;
-    size_t length = is_there ? strnlen(family->name, FAMILY_NAME - 1) : 0;
+    size_t length = is_there ? strlen(family->name) : 0;
+    if (length > FAMILY_NAME - 1)
+        length = FAMILY_NAME - 1;
     while (length > 0 && ((unsigned char)family->name[length] & 0xC0) == 0x80) /* within a character */
         length--;
     if (is_there)
