@@ -23,9 +23,7 @@ class List
     explicit List(bench::Family *family) : family_(family) {}
     ~List()
     {
-        if (!family_)
-            bench::tear_down_list(first_);
-        else if (bench::Family::resets)
+        if (family_ && bench::Family::resets)
             family_->reset();
         else
             bench::tear_down_list(first_);
