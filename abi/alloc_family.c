@@ -109,12 +109,15 @@ HOT struct heap *heap_for(const alloc_family *handle)
     return index < table->count ? table->heaps[index] : NULL;
 }
 
-static OUT_OF_LINE void *allocate_within(alloc_family *handle, size_t size, size_t align)
+/* `align` 0: natural. */
+static OUT_OF_LINE void *allocate_within(alloc_family *handle, size_t size, size_t align, bool zeroed)
 {
     struct heap *before = enter(handle);
     if (before == NULL)
         return NULL;
-    void *p = align == 0 ? alloc_malloc(size) : alloc_malloc_aligned(size, align);
+    void *p = align == 0 ? zeroed ? alloc_zalloc(size) : alloc_malloc(size)
+              : zeroed ? alloc_zalloc_aligned(size, align)
+                         : alloc_malloc_aligned(size, align);
     family_leave(before);
     return p;
 }
@@ -123,7 +126,7 @@ void *alloc_family_malloc(alloc_family *handle, size_t size)
 {
     struct heap *heap = heap_for(handle);
     if (heap == NULL || !size_has_slot(size))
-        return allocate_within(handle, size, 0);
+        return allocate_within(handle, size, 0, false);
     return check_allocated(hot_allocate(&heap->bins[class_natural(size)]), size, 0);
 }
 
@@ -134,28 +137,15 @@ void *alloc_family_malloc_aligned(alloc_family *handle, size_t size, size_t alig
     if (!is_power_of_two(align))
         return fail(EINVAL);
     if (heap == NULL || !last_byte_has_slot(last))
-        return allocate_within(handle, size, align);
+        return allocate_within(handle, size, align, false);
     return check_allocated(hot_allocate(&heap->bins[class_aligned(last)]), size, align);
 }
 
-void *alloc_family_zalloc(alloc_family *handle, size_t size)
-{
-    struct heap *before = enter(handle);
-    if (before == NULL)
-        return NULL;
-    void *p = alloc_zalloc(size);
-    family_leave(before);
-    return p;
-}
+void *alloc_family_zalloc(alloc_family *handle, size_t size) { return allocate_within(handle, size, 0, true); }
 
 void *alloc_family_zalloc_aligned(alloc_family *handle, size_t size, size_t align)
 {
-    struct heap *before = enter(handle);
-    if (before == NULL)
-        return NULL;
-    void *p = alloc_zalloc_aligned(size, align);
-    family_leave(before);
-    return p;
+    return is_power_of_two(align) ? allocate_within(handle, size, align, true) : fail(EINVAL);
 }
 
 void *alloc_family_calloc(alloc_family *handle, size_t count, size_t size)
@@ -224,41 +214,34 @@ void alloc_family_free_aligned(alloc_family *handle, void *ptr, size_t size, siz
 
 /* ---- resize ----------------------------------------------------------------------------------------------------------- */
 
-static struct heap *enter_with(const char *function, alloc_family *handle, const void *p, size_t size, size_t align)
+static void *resize_within(const char *function, alloc_family *handle, void *ptr, size_t old_size, size_t new_size,
+                           size_t align, bool zeroed)
 {
-    if (p != NULL)
-        verify(function, handle, p, size, align);
-    return enter(handle);
+    if (ptr != NULL)
+        verify(function, handle, ptr, old_size, align);
+    struct heap *before = enter(handle);
+    if (before == NULL)
+        return NULL;
+    void *p = align != 0 ? alloc_realloc_aligned(ptr, old_size, new_size, align)
+              : zeroed   ? alloc_rezalloc(ptr, old_size, new_size)
+                         : alloc_realloc(ptr, old_size, new_size);
+    family_leave(before);
+    return p;
 }
 
 void *alloc_family_realloc(alloc_family *handle, void *ptr, size_t old_size, size_t new_size)
 {
-    struct heap *before = enter_with("alloc_family_realloc", handle, ptr, old_size, 0);
-    if (before == NULL)
-        return NULL;
-    void *p = alloc_realloc(ptr, old_size, new_size);
-    family_leave(before);
-    return p;
+    return resize_within("alloc_family_realloc", handle, ptr, old_size, new_size, 0, false);
 }
 
 void *alloc_family_rezalloc(alloc_family *handle, void *ptr, size_t old_size, size_t new_size)
 {
-    struct heap *before = enter_with("alloc_family_rezalloc", handle, ptr, old_size, 0);
-    if (before == NULL)
-        return NULL;
-    void *p = alloc_rezalloc(ptr, old_size, new_size);
-    family_leave(before);
-    return p;
+    return resize_within("alloc_family_rezalloc", handle, ptr, old_size, new_size, 0, true);
 }
 
 void *alloc_family_realloc_aligned(alloc_family *handle, void *ptr, size_t old_size, size_t new_size, size_t align)
 {
-    if (!is_power_of_two(align))
-        return fail(EINVAL);
-    struct heap *before = enter_with("alloc_family_realloc_aligned", handle, ptr, old_size, align);
-    if (before == NULL)
-        return NULL;
-    void *p = alloc_realloc_aligned(ptr, old_size, new_size, align);
-    family_leave(before);
-    return p;
+    return is_power_of_two(align)
+               ? resize_within("alloc_family_realloc_aligned", handle, ptr, old_size, new_size, align, false)
+               : fail(EINVAL);
 }

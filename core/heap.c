@@ -26,6 +26,12 @@ OS_SMALL_STATE static struct {
     struct heap *suspect; /* the next of them to be checked for an owner that has ended */
 } heaps;
 
+static void list(struct heap *heap)
+{
+    heap->older = heaps.newest;
+    heaps.newest = heap;
+}
+
 static struct heap *heap_create(void)
 {
     struct heap *heap = meta_allocate(sizeof(struct heap), HEAP_ALIGN);
@@ -35,8 +41,7 @@ static struct heap *heap_create(void)
     heap->families = &families_none;
     lock_acquire(LOCK_HEAPS);
     heap->number = ++heaps.count;
-    heap->older = heaps.newest;
-    heaps.newest = heap;
+    list(heap);
 #if ALLOC_THREADS
     if (!os_is_single_threaded()) { /* who is alone may fork without handlers; it is not abandoned as long as it is alone */
         heap->is_known = true;
@@ -160,8 +165,7 @@ struct heap *heap_create_for(struct family *family, struct heap *base)
     heap->family = family;
     heap->families = &families_none;
     lock_acquire(LOCK_HEAPS);
-    heap->older = heaps.newest;
-    heaps.newest = heap;
+    list(heap);
     lock_release(LOCK_HEAPS);
     lock_acquire(LOCK_FAMILIES);
     heap->next_of_family = family->heaps;

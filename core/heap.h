@@ -9,7 +9,6 @@
 #define ALLOC_HEAP_H
 
 #include "lock.h"
-#include "memory.h"
 #include "slab.h"
 
 /* ---- one size class of a heap ------------------------------------------------------------------------------------- */

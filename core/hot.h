@@ -7,7 +7,7 @@
  *     cold_refill  out of line: fills bin.mask again
  *
  * A free finds the slab in the slot's address. slab->bin == bin says three things in one compare: this thread owns the
- * slab, the size passed is of the right class, and (later) of the right family. Everything else is cold_free's.
+ * slab, the size passed is of the right class, and the block of the right family. Everything else is cold_free's.
  *
  * What is freed goes to bin.recent, or as a bit to slab.local. Neither touches the slot: what is freed and allocated in turn
  * costs one cache miss, the program's own.
